@@ -1,0 +1,3 @@
+module github.com/relent-go/relent
+
+go 1.26.0
