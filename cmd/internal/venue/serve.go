@@ -1,0 +1,267 @@
+package venue
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// maxBody is what a request's body may measure, in bytes; no order needs a tenth of it.
+const maxBody = 64 << 10
+
+// A call is a request on its way.
+type call struct {
+	world   *world
+	seq     uint64
+	arrived time.Time
+	method  string
+	path    string
+	remote  string
+	key     string
+	query   string
+	body    string
+
+	params    url.Values
+	malformed bool
+	repeated  string // a parameter that was sent more than once
+	tooLarge  bool
+	client    string // client id the request is about
+	symbol    string
+	route     *route
+	account   int // index, once the key is known
+
+	hold         time.Duration // in the gateway, beside Config.GatewayDelay
+	lag          time.Duration // of the replica that answers
+	ignoreWindow bool
+
+	fault     string
+	decision  string
+	forwarded time.Time
+	weight    int
+	placed    *order
+}
+
+// Delivery says how much of an answer was sent.
+type Delivery string
+
+// Deliveries.
+const (
+	Whole   Delivery = "whole"
+	Nothing Delivery = "none" // the connection was cut, or the client had left
+	Cut     Delivery = "cut"  // the connection was cut within the body
+)
+
+// ServeHTTP answers a request of the public interface. To cut a connection it panics with http.ErrAbortHandler, as
+// net/http provides; a test that calls ServeHTTP directly recovers from that.
+func (v *Venue) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c, err := receive(w, r)
+	if err != nil || !v.wait(0) {
+		panic(http.ErrAbortHandler) // the client left within its own body, or the venue is closed
+	}
+	a, d := v.answer(c)
+	v.deliver(w, r, c, a, d)
+}
+
+// receive reads a request to its end, so that its connection notices when the client leaves.
+func receive(w http.ResponseWriter, r *http.Request) (*call, error) {
+	c := &call{
+		method: r.Method, path: r.URL.Path, remote: r.RemoteAddr, key: r.Header.Get("X-MBX-APIKEY"),
+		query: r.URL.RawQuery,
+	}
+	if r.ContentLength != 0 {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		if _, large := errors.AsType[*http.MaxBytesError](err); large {
+			c.tooLarge = true
+		} else if err != nil {
+			return nil, err
+		}
+		c.body = string(body)
+	}
+	c.read()
+	if methods := routes[c.path]; methods != nil {
+		c.route = methods[c.method]
+	}
+	return c, nil
+}
+
+// read parses query and body. A parameter in both counts as it is in the query (Binance spot REST docs, "General
+// Information on Endpoints").
+func (c *call) read() {
+	var err, errBody error
+	if c.params, err = url.ParseQuery(c.query); c.params == nil {
+		c.params = url.Values{}
+	}
+	if c.body != "" && !c.tooLarge {
+		var form url.Values
+		form, errBody = url.ParseQuery(c.body)
+		for name, values := range form {
+			if _, ok := c.params[name]; !ok {
+				c.params[name] = values
+			}
+		}
+	}
+	for name, values := range c.params {
+		if len(values) > 1 && (c.repeated == "" || name < c.repeated) {
+			c.repeated = name
+		}
+	}
+	c.malformed = err != nil || errBody != nil
+	c.symbol = c.params.Get("symbol")
+	c.client = c.params.Get("origClientOrderId")
+	if c.method == http.MethodPost {
+		c.client = c.params.Get("newClientOrderId")
+	}
+}
+
+// answer takes a request through bans, limits and fault rules.
+func (v *Venue) answer(c *call) (Answer, Delivery) {
+	if err := v.admit(c); err != nil {
+		return err.answer(), Whole
+	}
+	if f := v.Faults.pick(c); f != nil {
+		c.fault = f.Name
+		return v.suffer(c, f)
+	}
+	return v.pass(c)
+}
+
+func (v *Venue) admit(c *call) *apiError {
+	cost := 1
+	if c.route != nil {
+		cost = c.route.cost(c.params)
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	c.world = v.world
+	c.world.seq++
+	c.seq = c.world.seq
+	c.arrived = time.Now()
+	c.lag = time.Duration(draw(c.world.seed, "replica", c.seq) * float64(v.cfg.ReplicaLag))
+	return c.world.limits.admit(c, cost, c.arrived)
+}
+
+// pass is the way of a request that the network and the limits let through.
+func (v *Venue) pass(c *call) (Answer, Delivery) {
+	refused := func(err *apiError) (Answer, Delivery) {
+		c.decision = "refused"
+		return err.answer(), Whole
+	}
+	if err := v.check(c); err != nil {
+		return refused(err)
+	}
+	if !v.wait(v.cfg.GatewayDelay + c.hold) {
+		return c.lost()
+	}
+	if err := c.checkWindow(time.Now()); err != nil {
+		return refused(err)
+	}
+	value, err, ok := v.forward(c)
+	switch {
+	case !ok:
+		return c.lost()
+	case err != nil:
+		return refused(err)
+	}
+	body, _ := json.Marshal(value) // views are plain data
+	return Answer{Status: http.StatusOK, Body: body}, Whole
+}
+
+// forward gives a request to the engine, unless the venue was reset since it came.
+func (v *Venue) forward(c *call) (value any, err *apiError, ok bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if c.world != v.world {
+		return nil, nil, false
+	}
+	now := time.Now()
+	c.forwarded, c.decision = now, "accepted"
+	c.world.log.seq = c.seq
+	value, err = c.route.serve(c.world.engine, c, now)
+	return value, err, true
+}
+
+func (c *call) lost() (Answer, Delivery) {
+	c.decision = "lost"
+	return Answer{}, Nothing
+}
+
+// deliver logs the decision and writes the answer. The log comes first: whoever reads it after an answer finds it.
+func (v *Venue) deliver(w http.ResponseWriter, r *http.Request, c *call, a Answer, d Delivery) {
+	if d != Nothing && r.Context().Err() != nil {
+		d = Nothing
+	}
+	v.record(c, a, d)
+	if d == Nothing {
+		panic(http.ErrAbortHandler)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json;charset=UTF-8")
+	if c.weight > 0 && a.Header.Get("Content-Type") == "" { // a page of a proxy knows no weight
+		h.Set("X-Mbx-Used-Weight-1m", strconv.Itoa(c.weight))
+	}
+	for name, values := range a.Header {
+		h[http.CanonicalHeaderKey(name)] = values
+	}
+	if c.placed != nil && a.Status < 300 {
+		v.countHeaders(h, c)
+	}
+	h.Set("Content-Length", strconv.Itoa(len(a.Body)))
+	w.WriteHeader(a.Status)
+	if d == Cut {
+		_, _ = w.Write(a.Body[:len(a.Body)/2]) // the connection ends either way
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}
+	_, err := w.Write(a.Body)
+	if err == nil && c.placed != nil {
+		// Only an answer that left tells the oracle that the order was acknowledged.
+		err = http.NewResponseController(w).Flush()
+	}
+	if err != nil {
+		v.withdraw(c, a)
+	}
+}
+
+func (c *call) acknowledges(a Answer) bool { return c.placed != nil && a.Status/100 == 2 }
+
+func (v *Venue) record(c *call, a Answer, d Delivery) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	w := c.world
+	w.ledger.totals.Requests++
+	if c.fault != "" {
+		w.ledger.totals.Faulted++
+	}
+	if d == Whole && c.acknowledges(a) {
+		c.placed.facts.acks++
+	}
+	w.log.seq = c.seq
+	w.log.add(Entry{Kind: EntryRequest, Request: &RequestEntry{
+		Arrival: c.arrived, Forwarded: c.forwarded, Method: clip(c.method), Path: clip(c.path), Symbol: clip(c.symbol),
+		ClientID: clip(c.client), Decision: c.decision, Fault: c.fault, Status: a.Status, Bytes: len(a.Body), Delivery: d,
+	}})
+}
+
+// withdraw notes that an answer was decided but could not be written.
+func (v *Venue) withdraw(c *call, a Answer) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if c.acknowledges(a) {
+		c.placed.facts.acks--
+	}
+	c.world.log.seq = c.seq
+	c.world.log.add(Entry{Kind: EntryLost})
+}
+
+// clip bounds what a stranger can put into the log.
+func clip(s string) string {
+	if len(s) > 64 {
+		s = s[:64]
+	}
+	return strings.ToValidUTF8(s, "?")
+}

@@ -1,0 +1,105 @@
+package venue
+
+import (
+	"net/http"
+	"sync"
+	"time"
+)
+
+// A Venue is a simulated exchange. It is an http.Handler for the public REST interface; Admin is another one, for the
+// operator. All methods are safe for concurrent use.
+type Venue struct {
+	// Faults are the rules by which requests suffer; a new venue has none.
+	Faults Faults
+
+	cfg    Config         // complete; not modified
+	keys   map[string]int // API key to index of cfg.Accounts
+	closed chan struct{}
+	close  sync.Once
+
+	mu    sync.Mutex
+	world *world // guarded by mu
+}
+
+// A world is everything that a reset replaces.
+type world struct {
+	seed   uint64
+	seq    uint64 // number of the latest request
+	engine *engine
+	limits *limits
+	log    *journal
+	ledger *ledger
+}
+
+// New returns a venue that is open for business. Values of cfg that make no sense are replaced by defaults;
+// Config.Validate tells which.
+func New(cfg Config) *Venue {
+	cfg, _ = cfg.complete()
+	v := &Venue{cfg: cfg, keys: map[string]int{}, closed: make(chan struct{})}
+	for i, a := range cfg.Accounts {
+		v.keys[a.Key] = i
+	}
+	v.Reset(cfg.Seed)
+	return v
+}
+
+// Reset empties the venue and starts it with a new seed; 0 means 1. Fault rules stay and begin anew. Requests that are
+// under way, held ones above all, lose their connection and do nothing.
+func (v *Venue) Reset(seed uint64) {
+	cfg, start := v.cfg, time.Now()
+	cfg.Seed = max(seed, 1)
+	ledger := newLedger(cfg.Limits)
+	log := &journal{keep: cfg.KeepLog}
+	w := &world{
+		seed: cfg.Seed, ledger: ledger, log: log,
+		engine: newEngine(cfg, log, ledger, start),
+		limits: newLimits(cfg.Limits, ledger, start),
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.world = w
+	v.Faults.restart(cfg.Seed, start)
+}
+
+// Close ends the venue: held requests and all later ones have their connection cut. It does not wait for them; closing
+// the http.Server does. The oracle and the log can still be read.
+func (v *Venue) Close() {
+	v.close.Do(func() { close(v.closed) })
+}
+
+// Oracle returns the venue's account of what clients did so far.
+func (v *Venue) Oracle() Oracle {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.world.ledger.oracle(v.world.seed)
+}
+
+// Log returns the kept entries with N above since, the oldest first. A gap after since means that entries were
+// dropped because of Config.KeepLog.
+func (v *Venue) Log(since uint64) []Entry {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.world.log.since(since)
+}
+
+// wait lets d pass, whether or not the client is still there. It returns false, at once, when the venue is closed.
+func (v *Venue) wait(d time.Duration) bool {
+	if d <= 0 {
+		select {
+		case <-v.closed:
+			return false
+		default:
+			return true
+		}
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-v.closed:
+		return false
+	}
+}
+
+var _ http.Handler = (*Venue)(nil)
