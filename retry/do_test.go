@@ -530,3 +530,30 @@ func TestAllocations(t *testing.T) {
 type silent struct{}
 
 func (silent) Observe(context.Context, retry.Event) {}
+
+// The contexts that the engine makes end with what they are for, so no timer is left behind.
+func TestContextsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for name, p := range map[string]*retry.Policy{
+			"attempt": {AttemptTimeout: time.Hour, Backoff: immediate},
+			"call":    {MaxElapsed: time.Hour, Backoff: immediate},
+		} {
+			var seen []context.Context
+			fn, _ := script(transient)
+			retry.Run(t.Context(), p, func(ctx context.Context) error {
+				for _, earlier := range seen {
+					if name == "attempt" && earlier.Err() == nil {
+						t.Error("the context of an attempt outlives it")
+					}
+				}
+				seen = append(seen, ctx)
+				return fn(ctx)
+			})
+			for _, ctx := range seen {
+				if ctx.Err() == nil {
+					t.Errorf("the context of an %s outlives the call", name)
+				}
+			}
+		}
+	})
+}

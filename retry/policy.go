@@ -31,7 +31,7 @@ type Policy struct {
 	Name           string           // in errors and events: venue.verb_object, such as binance.place_order
 	MaxAttempts    int              // in all, the first included; 0 means 3, negative means 1
 	MaxElapsed     time.Duration    // of the whole call, waits included; not positive means no limit
-	AttemptTimeout time.Duration    // of each attempt; not positive means no limit
+	AttemptTimeout time.Duration    // of each attempt, whose context ends with it; not positive means no limit
 	Expected       time.Duration    // of an attempt: a wait that leaves less before the deadline is not begun; 0 means 50 ms, or AttemptTimeout if that is shorter; negative means 0
 	Backoff        backoff.Strategy // nil means 100 ms doubling to 30 s, full jitter
 	MaxHint        time.Duration    // longest wait that the other side may ask for, beyond which the call ends; 0 means 5 min, negative means that any hint ends it
