@@ -557,3 +557,36 @@ func TestContextsEnd(t *testing.T) {
 		}
 	})
 }
+
+// X36: a permanent error ends the call at once, however it is wrapped, also on the last allowed try.
+func TestPermanentIsReportedAsPermanent(t *testing.T) {
+	wrapped := fmt.Errorf("place order: %w", errors.Join(errors.New("beside it"), permanent))
+	for _, before := range []int{0, 2} {
+		errs := append([]error{transient, transient}[:before:before], wrapped)
+		fn, calls := script(errs...)
+		err := retry.Run(t.Context(), &retry.Policy{Idempotent: true, Backoff: immediate}, fn)
+		if e := asError(t, err); *calls != before+1 || e.Reason != retry.ErrPermanent || e.Class() != retry.Permanent {
+			t.Errorf("%d calls, %v, %v; want %d and permanent", *calls, err, e.Class(), before+1)
+		}
+	}
+}
+
+// G14: one server, seen by seven calls of up to four attempts.
+func TestAServersLife(t *testing.T) {
+	const ok, again, fatal = 0, 1, 2
+	server := []int{ok, again, ok, again, again, ok, fatal, again, fatal, again, again, fatal, again, again, again, again}
+	request := -1
+	fn := func(context.Context) error {
+		request++
+		return []error{nil, transient, permanent}[server[request]]
+	}
+	for _, want := range []struct {
+		at     int
+		reason error
+	}{{0, nil}, {2, nil}, {5, nil}, {6, retry.ErrPermanent}, {8, retry.ErrPermanent}, {11, retry.ErrPermanent}, {15, retry.ErrExhausted}} {
+		err := retry.Run(t.Context(), &retry.Policy{MaxAttempts: 4, Backoff: immediate}, fn)
+		if request != want.at || want.reason == nil && err != nil || want.reason != nil && !errors.Is(err, want.reason) {
+			t.Errorf("call ended at request %d with %v; want %d and %v", request, err, want.at, want.reason)
+		}
+	}
+}
