@@ -25,7 +25,7 @@ func Attempts(ctx context.Context, s Source, err *error) iter.Seq[context.Contex
 			result = new(error)
 		}
 		var c call
-		defer c.close()
+		defer c.close(nil)
 		if e := c.open(ctx, current(s), false); e != nil {
 			*result = e
 			return
@@ -58,7 +58,7 @@ func (c *call) leave(result *error) {
 	err := *result
 	c.judge(err)
 	if c.timed {
-		c.took = time.Since(c.began)
+		c.took = time.Since(c.started) - c.began
 	}
 	if c.outer.Err() != nil {
 		c.settle(Canceled)
@@ -70,4 +70,17 @@ func (c *call) leave(result *error) {
 		return
 	}
 	c.finish(ErrLeft)
+}
+
+// pause waits before the next attempt, and returns the error that ends the call during the wait.
+func (c *call) pause() *Error {
+	if c.wait > 0 {
+		w := waitings.Get().(*waiting)
+		c.save(w)
+		w.pass()
+		c.restore(w)
+		*w = waiting{}
+		waitings.Put(w)
+	}
+	return c.wake()
 }

@@ -3,6 +3,7 @@ package retry
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"time"
 )
@@ -13,50 +14,76 @@ const minPause = time.Millisecond
 // A call is the state of one use of Do, Attempts or Go. It belongs to one goroutine at a time.
 // Its life is open or resume, then begin and failed for each attempt with a wait between them, and
 // succeed or finish; close does the rest when the function panics.
+//
+// It lives on the stack while attempts are made. A wait keeps only what is needed of it: see waiting.
 type call struct {
+	core
+	extra
+}
+
+// core is the state of any call.
+type core struct {
 	policy *Policy
 	outer  context.Context // the caller's
-	ctx    context.Context // outer, ended at MaxElapsed
+
+	err      error // of the last attempt
+	since    int64 // nanoseconds after epoch when the call began, or when it first failed if partial; 0 if nothing asked
+	attempts int32 // begun
+	below    int32 // further ones made by calls nested in ours
+
+	delay time.Duration // the last backoff, without a hint
+	wait  time.Duration // before the present attempt
+	floor time.Duration // the part of wait that a nudge cannot shorten
+
+	class   Class // of err
+	known   bool  // somebody knew err
+	unknown bool  // some attempt may have acted
+	state   State // of the last attempt that began
+	partial bool  // since lacks the first attempt
+	timed   bool  // the policy is not plain: extra is in use
+	live    bool  // between open and finish
+	running bool  // an attempt is under way
+	deaf    bool  // the nudge channel was closed
+
+	unscoped bool // the context has no scope
+}
+
+// extra is the state of a call whose policy has gates, an observer or a timeout.
+type extra struct {
+	ctx    context.Context // the caller's, ended at MaxElapsed
 	stop   context.CancelFunc
 	cancel context.CancelFunc // of the running attempt's context
 
 	id       uint64
-	started  time.Time // of the call; zero if nothing asked
-	began    time.Time // of the attempt
-	timed    bool      // the policy has parts that want times
-	partial  bool      // started is the first failure
-	live     bool      // between open and finish
-	running  bool      // an attempt is under way
-	admitted int       // gates[:admitted] hold the present attempt
-	admit    Attempt   // as they were told of it
+	started  time.Time
+	asked    time.Duration // when the present attempt was admitted, after started
+	began    time.Duration // when it began
+	took     time.Duration // how long the last attempt that ended ran
+	admitted int           // gates[:admitted] hold the present attempt
 
-	attempts int   // begun
-	below    int   // further ones made by calls nested in ours
-	state    State // of the last attempt that began
-	unknown  bool
-	err      error // of the last attempt
-	class    Class
-	known    bool
-	took     time.Duration
-
-	delay time.Duration // the last backoff, without a hint
-	wait  time.Duration // before the next attempt
-	floor time.Duration // the part of wait that a nudge cannot shorten
-	nudge <-chan struct{}
+	// What the gates were told of the attempts before the present one.
+	before        error
+	beforeClass   Class
+	beforeUnknown bool
 }
+
+// epoch is what call.since counts from. It only makes moments small.
+var epoch = time.Now().Add(-time.Second)
 
 // set gives a call its policy and context.
 func (c *call) set(ctx context.Context, p *Policy) {
-	c.policy, c.nudge, c.live = p, p.Nudge, true
-	if c.outer = ctx; ctx == nil {
+	c.policy, c.outer, c.live = p, ctx, true
+	if ctx == nil {
 		c.outer = context.Background()
 	}
-	c.ctx = c.outer
-	if c.timed = !p.plain(); c.timed {
-		c.started = time.Now()
-		if len(p.Gates) > 0 || p.Observer != nil {
-			c.id = rand.Uint64()
-		}
+	if p.plain() {
+		return
+	}
+	c.timed = true
+	c.ctx, c.started = c.outer, time.Now()
+	c.since = int64(c.started.Sub(epoch))
+	if len(p.Gates) > 0 || p.Observer != nil {
+		c.id = rand.Uint64()
 	}
 }
 
@@ -70,11 +97,13 @@ func (c *call) open(ctx context.Context, p *Policy, noFunc bool) *Error {
 		return c.finish(ErrNilFunc)
 	case ctx.Err() != nil:
 		return c.finish(context.Cause(ctx))
+	case !c.timed:
+		return nil
 	}
 	if p.MaxElapsed > 0 {
 		c.ctx, c.stop = context.WithDeadlineCause(ctx, c.started.Add(p.MaxElapsed), ErrElapsed)
 	}
-	if err := c.admission(c.started); err != nil {
+	if err := c.admission(); err != nil {
 		return c.finish(c.refusal(err))
 	}
 	return nil
@@ -86,22 +115,30 @@ func (c *call) resume(ctx context.Context, p *Policy) {
 	c.running, c.attempts = true, 1
 }
 
+// bounded is the context of the call: the caller's, ended at MaxElapsed.
+func (c *call) bounded() context.Context {
+	if !c.timed {
+		return c.outer
+	}
+	return c.ctx
+}
+
 // begin starts an admitted attempt and returns its context.
 func (c *call) begin() context.Context {
 	c.running = true
 	c.attempts++
-	ctx := c.ctx
-	if c.timed {
-		c.began = c.started
-		if c.attempts > 1 {
-			c.began = time.Now()
-		}
-	}
+	ctx := c.bounded()
 	if c.attempts > 1 && c.wait > 0 {
 		// Lower layers learn that this is a retry. Without a wait the marker would cost more than the retry itself.
 		s := descend(ctx)
-		s.previous += c.attempts - 1
+		s.previous += int(c.attempts) - 1
 		ctx = s
+	}
+	if !c.timed {
+		return ctx
+	}
+	if c.attempts > 1 {
+		c.began = time.Since(c.started)
 	}
 	if c.policy.AttemptTimeout > 0 {
 		ctx, c.cancel = context.WithTimeoutCause(ctx, c.policy.AttemptTimeout, ErrAttemptTimeout)
@@ -115,7 +152,7 @@ func (c *call) succeed() {
 	c.settle(Succeeded)
 	if c.policy.Observer != nil {
 		now := time.Now()
-		c.took = now.Sub(c.began)
+		c.took = now.Sub(c.started) - c.began
 		c.report(Event{Kind: Finished, State: Succeeded}, now)
 	}
 	c.release()
@@ -124,26 +161,22 @@ func (c *call) succeed() {
 // failed ends an attempt. It returns the error that ends the call, or nil when c.wait must pass
 // before the next attempt, which is then admitted.
 func (c *call) failed(err error) *Error {
-	p := c.policy
-	ended := c.outer.Err() != nil
-	timedOut := !ended && c.ctx.Err() != nil
-	c.judge(err)
+	f := c.judge(err)
 	if c.timed {
-		c.took = time.Since(c.began)
+		c.took = time.Since(c.started) - c.began
 	}
-	switch {
-	case ended:
+	if c.outer.Err() != nil {
 		// The caller gave up while the attempt ran, so its error speaks of the caller.
-		c.unknown = c.unknown || c.class == Permanent && canceled(err)
+		c.unknown = c.unknown || c.class == Permanent && f.canceled
 		c.settle(Canceled)
 		return c.finish(context.Cause(c.outer))
-	default:
-		c.settle(Failed)
 	}
-	if timedOut {
-		return c.finish(ErrElapsed)
-	}
+	elapsed := c.timed && c.ctx.Err() != nil
+	c.settle(Failed)
+	p := c.policy
 	switch {
+	case elapsed:
+		return c.finish(ErrElapsed)
 	case err == ErrUnreported:
 		c.unknown = true
 		return c.finish(ErrUnreported)
@@ -154,33 +187,47 @@ func (c *call) failed(err error) *Error {
 	case p.RetryIf != nil && !p.RetryIf(err):
 		return c.finish(ErrDeclined)
 	}
-	scope := scopeOf(c.outer)
-	if reason := c.spent(err, scope); reason != nil {
+	scope := c.scope()
+	if reason := c.spent(scope); reason != nil {
 		return c.finish(reason)
 	}
-	hint := Hint(err)
-	if hint > p.maxHint() {
+	if f.hint > p.maxHint() {
 		return c.finish(ErrHint)
 	}
-	c.choose(hint)
-	now := c.now()
-	if reason := c.late(now, scope); reason != nil {
+	c.choose(f.hint)
+	if c.wait == 0 && !c.timed && p.Validate == nil {
+		return nil // nobody to ask or tell, and the context was just found alive
+	}
+	return c.plan(scope)
+}
+
+// plan checks that the wait fits, and gets leave for the attempt after it.
+func (c *call) plan(s *scope) *Error {
+	now := time.Now()
+	if c.since == 0 {
+		c.since, c.partial = int64(now.Sub(epoch)), true
+	}
+	if reason := c.late(now, s); reason != nil {
 		return c.finish(reason)
 	}
 	if err := c.valid(now); err != nil {
 		return c.finish(err)
 	}
-	if err := c.admission(now); err != nil {
+	if !c.timed {
+		return nil
+	}
+	c.asked = now.Sub(c.started)
+	if err := c.admission(); err != nil {
 		return c.finish(c.refusal(err))
 	}
-	if p.Observer != nil {
+	if c.policy.Observer != nil {
 		c.report(Event{Kind: Retrying, State: Failed, Wait: c.wait}, now)
 	}
 	return nil
 }
 
-// judge classifies an attempt's error and remembers what it says of the whole call.
-func (c *call) judge(err error) {
+// judge classifies an attempt's error, remembers what it says of the whole call, and returns the rest.
+func (c *call) judge(err error) (f facts) {
 	c.err, c.known = err, true
 	if c.policy.Classify != nil {
 		c.class = c.policy.Classify(err)
@@ -195,35 +242,32 @@ func (c *call) judge(err error) {
 	if c.class == Ambiguous {
 		c.unknown = true
 	}
-	if inner := nested(err); inner != nil {
-		c.unknown = c.unknown || inner.Unknown
-		c.below += max(0, inner.tries-1)
+	f.learn(err)
+	if f.inner != nil {
+		c.unknown = c.unknown || f.inner.Unknown
+		c.below += int32(min(max(0, f.inner.tries-1), mostAttempts/2))
 	}
+	return f
 }
 
-// nested returns the error of a call nested in this one, the outermost if there are several.
-// Unlike errors.AsType, it bears nil pointers with methods.
-func nested(err error) (inner *Error) {
-	walk(err, func(err error) bool {
-		e, ok := err.(*Error)
-		if ok && e != nil {
-			inner = e
-		}
-		return inner == nil
-	})
-	return inner
-}
+// mostAttempts is where any call ends, so that no count overflows.
+const mostAttempts = math.MaxInt32
 
-// canceled is errors.Is(err, context.Canceled), but bears nil pointers with methods.
-func canceled(err error) bool {
-	return !walk(err, func(err error) bool { return err != context.Canceled })
+// scope looks into the context. That there is nothing is worth remembering.
+func (c *call) scope() *scope {
+	if c.unscoped {
+		return nil
+	}
+	s := scopeOf(c.outer)
+	c.unscoped = s == nil
+	return s
 }
 
 // spent says why the number of attempts, or the scope of the call, allows no further one.
-func (c *call) spent(err error, s *scope) error {
-	done := c.attempts + c.below
+func (c *call) spent(s *scope) error {
+	done := int(c.attempts) + int(c.below)
 	switch {
-	case done >= c.policy.Attempts():
+	case done >= c.policy.Attempts(), done >= mostAttempts/2:
 		return ErrExhausted
 	case s == nil:
 		return nil
@@ -242,7 +286,7 @@ func (c *call) choose(hint time.Duration) {
 	if random == nil {
 		random = rand.Float64
 	}
-	c.delay = max(0, c.policy.strategy().Delay(c.attempts, c.delay, random()))
+	c.delay = max(0, c.policy.strategy().Delay(int(c.attempts), c.delay, random()))
 	c.wait, c.floor = c.delay, 0
 	if c.wait == 0 && c.class != Transient {
 		c.wait = minPause
@@ -252,23 +296,8 @@ func (c *call) choose(hint time.Duration) {
 	}
 }
 
-// now reads the clock where a wait, or a part of the policy, makes it worth while.
-func (c *call) now() time.Time {
-	if !c.timed && c.wait == 0 {
-		return time.Time{}
-	}
-	now := time.Now()
-	if c.started.IsZero() {
-		c.started, c.partial = now, true
-	}
-	return now
-}
-
 // late says why the wait, and an attempt after it, do not fit into the time that is left.
 func (c *call) late(now time.Time, s *scope) error {
-	if now.IsZero() {
-		return nil // no wait: the context was just found alive
-	}
 	need := sum(c.wait, c.policy.expected())
 	if deadline, ok := c.outer.Deadline(); ok && deadline.Sub(now) <= need {
 		return ErrDeadline
@@ -287,40 +316,50 @@ func (c *call) valid(now time.Time) error {
 	if c.policy.Validate == nil {
 		return nil
 	}
-	if err := c.policy.Validate(c.ctx, c.next(now)); err != nil {
+	return c.validate(now)
+}
+
+func (c *call) validate(now time.Time) error {
+	a := Attempt{Policy: c.policy, Number: int(c.attempts) + 1, At: now, Wait: c.wait, Err: c.err, Class: c.class, Unknown: c.unknown}
+	if c.timed {
+		a.Call = c.id
+	}
+	if err := c.policy.Validate(c.bounded(), a); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	return nil
 }
 
-func (c *call) next(now time.Time) Attempt {
-	return Attempt{
-		Policy:  c.policy,
-		Call:    c.id,
-		Number:  c.attempts + 1,
-		At:      now,
-		Wait:    c.wait,
-		Err:     c.err,
-		Class:   c.class,
-		Unknown: c.unknown,
-	}
-}
-
 // admission asks the gates for the next attempt.
-func (c *call) admission(now time.Time) error {
+func (c *call) admission() error {
 	if len(c.policy.Gates) == 0 {
 		return nil
 	}
-	c.admit = c.next(now)
+	c.before, c.beforeClass, c.beforeUnknown = c.err, c.class, c.unknown
+	a := c.attempt(c.attempts + 1)
 	for _, g := range c.policy.Gates {
 		if g != nil {
-			if err := g.Admit(c.ctx, c.admit); err != nil {
+			if err := g.Admit(c.ctx, a); err != nil {
 				return err
 			}
 		}
 		c.admitted++
 	}
 	return nil
+}
+
+// attempt is what the gates are told of the attempt they hold.
+func (c *call) attempt(number int32) Attempt {
+	return Attempt{
+		Policy:  c.policy,
+		Call:    c.id,
+		Number:  int(number),
+		At:      c.started.Add(c.asked),
+		Wait:    c.wait,
+		Err:     c.before,
+		Class:   c.beforeClass,
+		Unknown: c.beforeUnknown,
+	}
 }
 
 // refusal says why a gate refused: because of the time, if that is what ended the gate's wait.
@@ -337,6 +376,13 @@ func (c *call) settle(s State) {
 	if s != NotStarted {
 		c.state = s
 	}
+	if c.timed {
+		c.hand(s)
+	}
+}
+
+// hand is settle for what only some policies have: it hands the attempt back to the gates.
+func (c *call) hand(s State) {
 	if c.cancel != nil {
 		c.cancel()
 		c.cancel = nil
@@ -344,71 +390,20 @@ func (c *call) settle(s State) {
 	if c.admitted == 0 {
 		return
 	}
-	o := Outcome{State: s}
-	if s != NotStarted {
-		o.Start, o.Err, o.Class = c.began, c.err, c.class
-		if c.took > 0 && s != Succeeded {
-			o.End = c.began.Add(c.took)
+	a, o := c.attempt(c.attempts), Outcome{State: s}
+	if s == NotStarted {
+		a.Number++
+	} else {
+		o.Start, o.Err, o.Class = c.started.Add(c.began), c.err, c.class
+		if s != Succeeded && c.took > 0 {
+			o.End = o.Start.Add(c.took)
 		}
 	}
 	for c.admitted > 0 {
 		c.admitted-- // first, so that a gate that panics is not settled twice
 		if g := c.policy.Gates[c.admitted]; g != nil {
-			g.Settle(c.admit, o)
+			g.Settle(a, o)
 		}
-	}
-}
-
-// pause waits before the next attempt, and returns the error that ends the call during the wait.
-func (c *call) pause() *Error {
-	if c.wait > 0 {
-		c.sleep()
-	}
-	return c.wake()
-}
-
-// sleep returns after c.wait, or when the context ends, or when a nudge comes.
-func (c *call) sleep() {
-	before := c.nudgedBefore()
-	wait, nudge := c.wait, c.nudge
-	if before {
-		if wait = c.floor; wait <= 0 {
-			return
-		}
-		nudge = nil
-	}
-	until := time.Now().Add(c.floor)
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	for {
-		select {
-		case <-timer.C:
-			return
-		case <-c.ctx.Done():
-			return
-		case _, open := <-nudge:
-			if !open {
-				c.nudge = nil
-			}
-			if nudge = nil; c.floor <= 0 {
-				return
-			}
-			timer.Reset(time.Until(until)) // never sooner than the other side asked
-		}
-	}
-}
-
-// nudgedBefore takes a nudge that came before the wait. A channel that is closed by then nudges
-// this call no more: it would make every wait of every call end at once.
-func (c *call) nudgedBefore() bool {
-	select {
-	case _, open := <-c.nudge:
-		if !open {
-			c.nudge = nil
-		}
-		return open
-	default:
-		return false
 	}
 }
 
@@ -417,11 +412,11 @@ func (c *call) wake() *Error {
 	if c.outer.Err() != nil {
 		return c.finish(context.Cause(c.outer))
 	}
-	if c.ctx.Err() != nil {
+	if c.timed && c.ctx.Err() != nil {
 		return c.finish(ErrElapsed)
 	}
 	if c.wait > 0 && c.policy.Validate != nil {
-		if err := c.valid(time.Now()); err != nil {
+		if err := c.validate(time.Now()); err != nil {
 			return c.finish(err)
 		}
 	}
@@ -433,13 +428,13 @@ func (c *call) finish(reason error) *Error {
 	c.settle(NotStarted)
 	e := &Error{
 		Name:     c.policy.Name,
-		Attempts: c.attempts,
+		Attempts: int(c.attempts),
 		Reason:   reason,
 		Last:     c.err,
 		Unknown:  c.unknown,
 		class:    c.class,
 		partial:  c.partial,
-		tries:    c.attempts + c.below,
+		tries:    int(c.attempts) + int(c.below),
 	}
 	if c.policy.Nested {
 		e.tries = 1
@@ -447,20 +442,20 @@ func (c *call) finish(reason error) *Error {
 	if c.attempts == 0 {
 		e.class, _ = classify(reason)
 	}
-	if !c.started.IsZero() {
+	if c.since != 0 {
 		now := time.Now()
-		e.Elapsed = now.Sub(c.started)
-		c.report(Event{Kind: Finished, State: c.state, Reason: reason}, now)
+		e.Elapsed = now.Sub(epoch) - time.Duration(c.since)
+		if c.policy.Observer != nil {
+			c.report(Event{Kind: Finished, State: c.state, Reason: reason}, now)
+		}
 	}
 	c.release()
 	return e
 }
 
+// report tells the observer, which there is.
 func (c *call) report(e Event, now time.Time) {
-	if c.policy.Observer == nil {
-		return
-	}
-	e.Policy, e.Call, e.At, e.Attempts = c.policy, c.id, now, c.attempts
+	e.Policy, e.Call, e.At, e.Attempts = c.policy, c.id, now, int(c.attempts)
 	e.Err, e.Class, e.Unclassified, e.Unknown, e.Took = c.err, c.class, !c.known, c.unknown, c.took
 	e.Elapsed = now.Sub(c.started)
 	c.live = c.live && e.Kind != Finished // before the call, so that an observer that panics is not told twice
@@ -470,21 +465,23 @@ func (c *call) report(e Event, now time.Time) {
 // release ends the contexts of the call.
 func (c *call) release() {
 	c.live = false
-	if c.stop != nil {
+	if c.timed && c.stop != nil {
 		c.stop()
 		c.stop = nil
 	}
 }
 
 // close settles and reports a call whose function, gate or observer panicked or ended its
-// goroutine. For a call that has ended it does nothing, and returns nil.
-func (c *call) close() *Error {
+// goroutine, and leaves the error in w unless that is nil. For a call that has ended it does nothing.
+func (c *call) close(w *waiting) {
 	if !c.live {
-		return nil
+		return
 	}
 	if c.running {
 		c.unknown = true
 		c.settle(Panicked)
 	}
-	return c.finish(ErrPanicked)
+	if e := c.finish(ErrPanicked); w != nil {
+		w.err = e
+	}
 }

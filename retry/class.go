@@ -1,6 +1,7 @@
 package retry
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"reflect"
@@ -75,14 +76,54 @@ func (m *marked) RetryAfter() time.Duration { return m.hint }
 // Hint returns how long the other side asked to be left alone: the longest found in err's tree
 // among errors made by [After] and errors with a method RetryAfter() time.Duration. It returns 0 for none.
 func Hint(err error) time.Duration {
-	var longest time.Duration
-	walk(err, func(err error) bool {
-		if h, ok := err.(interface{ RetryAfter() time.Duration }); ok && !isNil(err) {
-			longest = max(longest, h.RetryAfter())
+	var f facts
+	f.learn(err)
+	return f.hint
+}
+
+// facts are what the engine takes from an error beside its class.
+type facts struct {
+	hint     time.Duration
+	inner    *Error // of a call nested in this one: the outermost, if there are several
+	canceled bool   // context.Canceled is in it
+}
+
+// learn visits err's tree as errors.Is does, but bears nil pointers with methods.
+func (f *facts) learn(err error) {
+	for err != nil {
+		f.canceled = f.canceled || err == context.Canceled
+		switch x := err.(type) {
+		case *marked:
+			f.hint = max(f.hint, x.hint)
+			err = x.err
+			continue
+		case *Error:
+			if x != nil && f.inner == nil {
+				f.inner = x
+			}
+		case interface{ RetryAfter() time.Duration }:
+			if !isNil(err) {
+				f.hint = max(f.hint, x.RetryAfter())
+			}
 		}
-		return true
-	})
-	return longest
+		switch x := err.(type) {
+		case interface{ Unwrap() error }:
+			if isNil(err) {
+				return
+			}
+			err = x.Unwrap()
+		case interface{ Unwrap() []error }:
+			if isNil(err) {
+				return
+			}
+			for _, err := range x.Unwrap() {
+				f.learn(err)
+			}
+			return
+		default:
+			return
+		}
+	}
 }
 
 // isNil tells a nil pointer inside an interface, whose methods may not be callable.
@@ -93,37 +134,6 @@ func isNil(err error) bool {
 		return v.IsNil()
 	}
 	return false
-}
-
-// walk visits err's tree from the outside in, as errors.Is does, until visit returns false.
-func walk(err error, visit func(error) bool) bool {
-	for err != nil {
-		if !visit(err) {
-			return false
-		}
-		switch x := err.(type) {
-		case *marked:
-			err = x.err
-		case interface{ Unwrap() error }:
-			if isNil(err) {
-				return true
-			}
-			err = x.Unwrap()
-		case interface{ Unwrap() []error }:
-			if isNil(err) {
-				return true
-			}
-			for _, err := range x.Unwrap() {
-				if !walk(err, visit) {
-					return false
-				}
-			}
-			return true
-		default:
-			return true
-		}
-	}
-	return true
 }
 
 // sum adds two durations that are not negative without overflow.

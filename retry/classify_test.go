@@ -157,6 +157,10 @@ func TestMarkOfNil(t *testing.T) {
 	if retry.Mark(nil, retry.Permanent) != nil || retry.After(nil, 1) != nil || retry.MarkAfter(nil, retry.Permanent, 1) != nil {
 		t.Error("a mark on nil is an error")
 	}
+	var hinted interface{ RetryAfter() time.Duration }
+	if err := fmt.Errorf("a: %w", retry.After(errPlain, time.Second)); !errors.As(err, &hinted) || hinted.RetryAfter() != time.Second {
+		t.Error("errors.As does not find the hint of a mark")
+	}
 	if err := retry.Mark(errPlain, retry.Transient); err.Error() != "plain" || !errors.Is(err, errPlain) {
 		t.Errorf("a mark changes its error: %v", err)
 	}

@@ -12,42 +12,78 @@ import "context"
 // Do is safe for concurrent use. A call whose first attempt succeeds allocates nothing.
 func Do[T any](ctx context.Context, s Source, fn func(context.Context) (T, error)) (T, error) {
 	p := current(s)
-	if ctx == nil || fn == nil || !p.plain() || ctx.Err() != nil {
-		var zero T
-		return do(ctx, p, fn, false, zero, nil)
-	}
-	v, err := fn(ctx)
-	if err == nil {
-		return v, nil
-	}
-	return do(ctx, p, fn, true, v, err)
-}
-
-// do makes the attempts of a call. begun says that the first one was made already, with the
-// outcome v, err.
-func do[T any](ctx context.Context, p *Policy, fn func(context.Context) (T, error), begun bool, v T, err error) (T, error) {
-	var c call
-	defer c.close()
+	var v T
+	var err error
+	begun := ctx != nil && fn != nil && p.plain() && ctx.Err() == nil
 	if begun {
-		c.resume(ctx, p)
-	} else if e := c.open(ctx, p, fn == nil); e != nil {
-		return v, e
-	}
-	for {
-		if !begun {
-			v, err = fn(c.begin())
-		}
-		begun = false
-		if err == nil {
-			c.succeed()
+		if v, err = fn(ctx); err == nil {
 			return v, nil
 		}
+	}
+	v, err, w := start(ctx, p, fn, begun, v, err, nil)
+	if w == nil {
+		return v, err
+	}
+	for kept := w; ; {
+		w.pass()
+		if v, err, w = proceed(kept, fn, v); w == nil {
+			*kept = waiting{}
+			waitings.Put(kept)
+			return v, err
+		}
+	}
+}
+
+// start begins a call and makes its attempts up to the first wait, which it returns if there is one:
+// in w, or in a new place if w is nil. begun says that the first attempt was made already, with
+// the outcome v, err.
+func start[T any](ctx context.Context, p *Policy, fn func(context.Context) (T, error), begun bool, v T, err error, w *waiting) (T, error, *waiting) {
+	var c call
+	defer c.close(w)
+	if begun {
+		c.resume(ctx, p)
+	} else {
+		if e := c.open(ctx, p, fn == nil); e != nil {
+			return v, e, nil
+		}
+		v, err = fn(c.begin())
+	}
+	return attempts(&c, fn, v, err, w)
+}
+
+// proceed makes the attempts of a call from the end of one wait to the next.
+func proceed[T any](w *waiting, fn func(context.Context) (T, error), v T) (T, error, *waiting) {
+	var c call
+	defer c.close(w)
+	c.restore(w)
+	if e := c.wake(); e != nil {
+		return v, e, nil
+	}
+	v, err := fn(c.begin())
+	return attempts(&c, fn, v, err, w)
+}
+
+// attempts ends an attempt with the outcome v, err, and makes further ones up to the next wait.
+func attempts[T any](c *call, fn func(context.Context) (T, error), v T, err error, w *waiting) (T, error, *waiting) {
+	for {
+		if err == nil {
+			c.succeed()
+			return v, nil, nil
+		}
 		if e := c.failed(err); e != nil {
-			return v, e
+			return v, e, nil
 		}
-		if e := c.pause(); e != nil {
-			return v, e
+		if c.wait > 0 {
+			if w == nil {
+				w = waitings.Get().(*waiting)
+			}
+			c.save(w)
+			return v, nil, w
 		}
+		if e := c.wake(); e != nil {
+			return v, e, nil
+		}
+		v, err = fn(c.begin())
 	}
 }
 

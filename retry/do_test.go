@@ -590,3 +590,12 @@ func TestAServersLife(t *testing.T) {
 		}
 	}
 }
+
+func TestCancelBetweenAttemptsWithoutAWait(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	fn, calls := always(transient)
+	p := &retry.Policy{Backoff: immediate, RetryIf: func(error) bool { cancel(refused); return true }}
+	if err := retry.Run(ctx, p, fn); *calls != 1 || asError(t, err).Reason != refused {
+		t.Errorf("%d calls, %v; want 1 and the cause of the cancel", *calls, err)
+	}
+}

@@ -2,7 +2,7 @@ package retry
 
 import (
 	"context"
-	"sync"
+	"sync/atomic"
 )
 
 // Go begins a call without waiting for it, and returns its future. The call is as with [Do], but
@@ -14,15 +14,16 @@ import (
 // goroutine, as it would after a go statement.
 func Go[T any](ctx context.Context, s Source, fn func(context.Context) (T, error)) *Future[T] {
 	a := &async[T]{fn: fn}
-	a.task, a.index, a.future.done = a, -1, make(chan struct{})
+	a.task, a.slot = a, -1
+	a.policy, a.outer = current(s), ctx
 	p := &defaultPool
 	if scope := scopeOf(ctx); scope != nil && scope.pool != nil {
 		p = scope.pool
 	}
-	a.policy, a.outer = current(s), ctx
-	if !p.submit(a) {
-		a.set(ctx, a.policy)
-		a.resolve(*new(T), a.finish(ErrSaturated))
+	if !p.submit(&a.parked) {
+		var c call
+		c.set(ctx, a.policy)
+		a.future.resolve(*new(T), c.finish(ErrSaturated))
 	}
 	return &a.future
 }
@@ -30,31 +31,54 @@ func Go[T any](ctx context.Context, s Source, fn func(context.Context) (T, error
 // A Future is the result of an asynchronous call, there once and for all readers. It is safe for
 // concurrent use, and may be left unread.
 type Future[T any] struct {
-	done  chan struct{}
-	once  sync.Once
+	done  atomic.Pointer[chan struct{}] // made by the first who asks; resolved once there is a result
 	value T
 	err   error
 }
 
+// resolved is the done channel of futures that nobody had asked before they were resolved.
+var resolved = func() *chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return &c
+}()
+
 // Done is closed when the result is there.
-func (f *Future[T]) Done() <-chan struct{} { return f.done }
+func (f *Future[T]) Done() <-chan struct{} {
+	if f.done.Load() == nil {
+		c := make(chan struct{})
+		f.done.CompareAndSwap(nil, &c) // fails if another asks, or the result comes, at this moment
+	}
+	return *f.done.Load()
+}
+
+// resolve is called once.
+func (f *Future[T]) resolve(v T, err error) {
+	f.value, f.err = v, err
+	if c := f.done.Swap(resolved); c != nil {
+		close(*c)
+	}
+}
 
 // Wait returns the result of the call as [Do] would, or the cause of ctx if that ends first. The call then
 // goes on: its own context is the one given to [Go].
 func (f *Future[T]) Wait(ctx context.Context) (T, error) {
-	select {
-	case <-f.done:
+	if f.done.Load() == resolved {
 		return f.value, f.err
-	default:
 	}
 	var zero T
 	if ctx == nil {
 		return zero, ErrNilContext
 	}
-	select {
-	case <-f.done:
+	ended := ctx.Done()
+	if ended == nil { // a plain receive is cheaper than a select
+		<-f.Done()
 		return f.value, f.err
-	case <-ctx.Done():
+	}
+	select {
+	case <-f.Done():
+		return f.value, f.err
+	case <-ended:
 		return zero, context.Cause(ctx)
 	}
 }
@@ -64,49 +88,30 @@ type async[T any] struct {
 	parked
 	fn     func(context.Context) (T, error)
 	future Future[T]
-	opened bool
 }
 
-func (a *async[T]) asCall() *parked { return &a.parked }
-
-func (a *async[T]) resolve(v T, err error) {
-	a.future.once.Do(func() {
-		a.future.value, a.future.err = v, err
-		close(a.future.done)
-	})
-}
-
-// step makes the next attempt.
+// step makes the attempts up to the next wait.
 func (a *async[T]) step() (again bool) {
-	var zero T
-	if !a.opened {
+	var v T
+	var err error
+	var w *waiting
+	if a.opened {
+		v, err, w = proceed(&a.waiting, a.fn, v)
+	} else {
 		a.opened = true
-		if e := a.open(a.outer, a.policy, a.fn == nil); e != nil {
-			a.resolve(zero, e)
-			return false
-		}
-	} else if e := a.wake(); e != nil {
-		a.resolve(zero, e)
-		return false
+		v, err, w = start(a.outer, a.policy, a.fn, false, v, nil, &a.waiting)
 	}
-	v, err := a.fn(a.begin())
-	if err == nil {
-		a.succeed()
-		a.resolve(v, nil)
-		return false
+	if w == nil {
+		a.future.resolve(v, err)
 	}
-	if e := a.failed(err); e != nil {
-		a.resolve(v, e)
-		return false
-	}
-	return true
+	return w != nil
 }
 
 // lost ends a call whose function, or another part of whose policy, panicked or ended its goroutine.
 func (a *async[T]) lost() {
-	e := a.close()
-	if e == nil { // it had ended, and an observer panicked when it was told so
-		e = &Error{Name: a.policy.Name, Attempts: a.attempts, Reason: ErrPanicked, Last: a.err, Unknown: true}
+	e, ok := a.err.(*Error)
+	if !ok || e.Reason != ErrPanicked { // it had ended, and an observer panicked when it was told so
+		e = &Error{Name: a.policy.Name, Attempts: int(a.attempts), Reason: ErrPanicked, Last: a.err, Unknown: true}
 	}
-	a.resolve(*new(T), e)
+	a.future.resolve(*new(T), e)
 }

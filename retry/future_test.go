@@ -251,3 +251,24 @@ func TestSharedPool(t *testing.T) {
 		t.Errorf("%d calls succeeded; want 2000", done.Load())
 	}
 }
+
+// Thousands of calls that are due together, without a context that could end.
+func TestManyWakeTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := retry.WithPool(context.Background(), &retry.Pool{Workers: 2})
+		start := time.Now()
+		futures := make([]*retry.Future[int], 5000)
+		for i := range futures {
+			fn, _ := script(transient)
+			futures[i] = retry.Go(ctx, &retry.Policy{Backoff: second}, func(ctx context.Context) (int, error) { return i, fn(ctx) })
+		}
+		for i, f := range futures {
+			if v, err := f.Wait(context.Background()); v != i || err != nil {
+				t.Fatalf("call %d = %d, %v", i, v, err)
+			}
+		}
+		if took := time.Since(start); took != time.Second {
+			t.Errorf("all done after %v; want 1s", took)
+		}
+	})
+}

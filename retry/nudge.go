@@ -1,7 +1,6 @@
 package retry
 
 import (
-	"container/heap"
 	"container/list"
 	"time"
 )
@@ -14,28 +13,34 @@ type nudges struct {
 	quit    chan struct{}
 }
 
+// An ear is a call's place among those that listen.
+type ear struct {
+	to    *nudges
+	place *list.Element
+}
+
 // listen adds a call to those that its nudge channel wakes. p.mu is held.
 func (p *Pool) listen(c *parked) {
-	n := p.nudges[c.nudge]
+	n := p.nudges[c.policy.Nudge]
 	if n == nil {
-		n = &nudges{channel: c.nudge, quit: make(chan struct{})}
+		n = &nudges{channel: c.policy.Nudge, quit: make(chan struct{})}
 		if p.nudges == nil {
 			p.nudges = make(map[<-chan struct{}]*nudges)
 		}
-		p.nudges[c.nudge] = n
+		p.nudges[c.policy.Nudge] = n
 		go p.receive(n)
 	}
-	c.heard, c.ear = n, n.calls.PushBack(c)
+	c.ear = &ear{n, n.calls.PushBack(c)}
 }
 
 // forget removes a call from the listeners, if it is one. p.mu is held.
 func (p *Pool) forget(c *parked) {
-	n := c.heard
-	if n == nil {
+	if c.ear == nil {
 		return
 	}
-	n.calls.Remove(c.ear)
-	c.heard, c.ear = nil, nil
+	n := c.ear.to
+	n.calls.Remove(c.ear.place)
+	c.ear = nil
 	if n.calls.Len() == 0 {
 		delete(p.nudges, n.channel)
 		close(n.quit)
@@ -56,7 +61,7 @@ func (p *Pool) receive(n *nudges) {
 					break
 				}
 			}
-			p.aim()
+			p.aim(int64(time.Since(epoch)))
 			p.mu.Unlock()
 			if !open {
 				return
@@ -68,14 +73,13 @@ func (p *Pool) receive(n *nudges) {
 // hasten ends the wait of a call, but for what the other side asked. p.mu is held.
 func (p *Pool) hasten(c *parked, open bool) {
 	p.forget(c)
-	if !open {
-		c.nudge = nil
-	}
-	c.until = c.until.Add(c.floor - c.wait)
-	if c.floor > 0 && c.until.After(time.Now()) {
-		heap.Fix(&p.waiting, c.index)
+	c.deaf = !open
+	e := p.schedule[c.slot]
+	e.until -= int64(c.wait - c.floor)
+	if c.floor > 0 && e.until > int64(time.Since(epoch)) {
+		p.schedule.place(int(c.slot), e)
 		return
 	}
-	heap.Remove(&p.waiting, c.index)
+	p.schedule.remove(int(c.slot))
 	p.unpark(c)
 }

@@ -108,3 +108,20 @@ func TestNudgeBeforeTheWait(t *testing.T) {
 		}
 	}
 }
+
+func TestCancelEndsAWaitThatListensToNudges(t *testing.T) {
+	for kind, start := range starters {
+		t.Run(kind, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancelCause(retry.WithPool(t.Context(), &retry.Pool{}))
+				time.AfterFunc(300*time.Millisecond, func() { cancel(refused) })
+				fn, _ := always(transient)
+				begin := time.Now()
+				err := start(ctx, &retry.Policy{Backoff: second, Nudge: make(chan struct{})}, fn)()
+				if asError(t, err).Reason != refused || time.Since(begin) != 300*time.Millisecond {
+					t.Errorf("%v after %v; want the cause of the cancel after 300ms", err, time.Since(begin))
+				}
+			})
+		})
+	}
+}

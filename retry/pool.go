@@ -1,9 +1,6 @@
 package retry
 
 import (
-	"container/heap"
-	"container/list"
-	"context"
 	"runtime"
 	"sync"
 	"time"
@@ -20,34 +17,34 @@ type Pool struct {
 	Workers  int // attempts that run at one time; not positive means 64 per processor
 	MaxCalls int // calls accepted and not ended; not positive means 1<<21. A further one fails with ErrSaturated
 
-	mu      sync.Mutex
-	ready   queue[task] // to run, first come first served
-	waiting schedule    // to become ready
-	timer   *time.Timer // for the first of waiting; nil if there is none
-	timerAt time.Time   // when it fires
-	nudges  map[<-chan struct{}]*nudges
-	workers int
-	calls   int
+	mu       sync.Mutex
+	ready    queue    // to run, first come first served
+	schedule schedule // to become ready
+	timer    *time.Timer
+	aimed    int64 // when the timer fires, after epoch
+	contexts groups
+	nudges   map[<-chan struct{}]*nudges
+	workers  int
+	calls    int
 }
 
 var defaultPool Pool
 
 // A task is a call in a pool: parked in the schedule, in the queue, or with a worker.
 type task interface {
-	step() (again bool) // makes one attempt; false if the call ended
-	lost()              // the attempt ended its goroutine
-	asCall() *parked
+	step() (again bool) // makes attempts up to the next wait; false if the call ended
+	lost()              // an attempt ended its goroutine
 }
 
-// parked is what the pool knows of a call that waits.
+// parked is what a pool keeps of a call, also while it waits.
 type parked struct {
-	call
-	task  task
-	until time.Time
-	index int           // in the schedule; -1 if not there
-	watch func() bool   // stops watching the context
-	ear   *list.Element // in heard
-	heard *nudges       // whom a nudge wakes; nil if the call does not listen
+	waiting
+	task       task
+	next, prev *parked // in the queue, or among those of one context
+	group      *group  // of the context; nil if nothing ends it, or if the call is not in the schedule
+	ear        *ear    // nil if the call does not listen to a nudge channel
+	slot       int32   // in the schedule; -1 if not there
+	opened     bool
 }
 
 func (p *Pool) limit() int {
@@ -65,193 +62,149 @@ func (p *Pool) most() int {
 }
 
 // submit accepts a new call, or says that there are too many.
-func (p *Pool) submit(t task) bool {
+func (p *Pool) submit(c *parked) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.calls >= p.most() {
 		return false
 	}
 	p.calls++
-	p.enqueue(t)
+	p.enqueue(c)
 	return true
 }
 
-// enqueue hands t to a worker, now or when one is free. p.mu is held.
-func (p *Pool) enqueue(t task) {
-	p.ready.push(t)
+// enqueue hands c to a worker, now or when one is free. p.mu is held. Calls are in the queue only while
+// there are as many workers as there may be.
+func (p *Pool) enqueue(c *parked) {
 	if p.workers < p.limit() {
 		p.workers++
-		go p.work()
+		go p.work(c)
+		return
 	}
+	p.ready.push(c)
 }
 
-// work runs ready calls until there are none.
-func (p *Pool) work() {
-	var running task
+// work runs c, and then ready calls until there are none.
+func (p *Pool) work(c *parked) {
+	running := c
 	defer func() { // reached early only when an attempt panics or ends its goroutine
 		if running == nil {
 			return
 		}
-		running.lost()
+		running.task.lost()
 		p.mu.Lock()
 		p.calls--
 		p.workers--
-		if p.ready.len() > 0 {
-			p.workers++
-			go p.work()
+		if c := p.ready.pop(); c != nil {
+			p.enqueue(c)
 		}
 		p.mu.Unlock()
 	}()
-	for {
-		p.mu.Lock()
-		t, ok := p.ready.pop()
-		if !ok {
-			p.workers--
-			p.mu.Unlock()
-			return
-		}
-		p.mu.Unlock()
-		running = t
-		again := t.step()
+	for c != nil {
+		running = c
+		again := c.task.step()
 		running = nil
-		if again {
-			p.park(t)
-			continue
-		}
 		p.mu.Lock()
-		p.calls--
+		if again {
+			p.park(c)
+		} else {
+			p.calls--
+		}
+		if c = p.ready.pop(); c == nil {
+			p.workers--
+		}
 		p.mu.Unlock()
 	}
 }
 
-// park lets a call wait without a goroutine.
-func (p *Pool) park(t task) {
-	c := t.asCall()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if c.wait <= 0 {
-		p.enqueue(t)
-		return
-	}
+// park lets a call wait without a goroutine. p.mu is held.
+func (p *Pool) park(c *parked) {
 	wait := c.wait
-	if c.nudgedBefore() {
-		if wait = c.floor; wait <= 0 {
-			p.enqueue(t)
-			return
+	if c.policy.Nudge != nil {
+		switch {
+		case c.nudgedBefore():
+			if wait = c.floor; wait <= 0 {
+				p.enqueue(c)
+				return
+			}
+		case !c.deaf:
+			p.listen(c)
 		}
-	} else if c.nudge != nil {
-		p.listen(c)
 	}
-	c.until = time.Now().Add(wait)
-	heap.Push(&p.waiting, c)
-	p.aim()
-	if c.ctx.Done() != nil {
-		c.watch = context.AfterFunc(c.ctx, func() { p.wake(c) })
-	}
-}
-
-// wake makes a parked call ready at once. It does nothing for a call that is not parked.
-func (p *Pool) wake(c *parked) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if c.index >= 0 {
-		heap.Remove(&p.waiting, c.index)
-		p.unpark(c)
-		p.aim()
-	}
+	now := int64(time.Since(epoch))
+	p.schedule.add(slot{int64(sum(time.Duration(now), wait)), c})
+	p.aim(now)
+	p.watch(c)
 }
 
 // unpark makes ready a call that has left the schedule. p.mu is held.
 func (p *Pool) unpark(c *parked) {
-	if c.watch != nil {
-		c.watch()
-		c.watch = nil
-	}
+	p.unwatch(c)
 	p.forget(c)
-	p.enqueue(c.task)
+	p.enqueue(c)
 }
+
+// batch is how many calls become ready before others get at the pool.
+const batch = 512
 
 // expire makes ready all calls whose time has come.
 func (p *Pool) expire() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.timer = nil
-	now := time.Now()
-	for len(p.waiting) > 0 && !p.waiting[0].until.After(now) {
-		p.unpark(heap.Pop(&p.waiting).(*parked))
+	now := int64(time.Since(epoch))
+	for n := 1; len(p.schedule) > 0 && p.schedule[0].until <= now; n++ {
+		c := p.schedule[0].call
+		p.schedule.remove(0)
+		p.unpark(c)
+		if n%batch == 0 {
+			p.mu.Unlock()
+			runtime.Gosched()
+			p.mu.Lock()
+			now = int64(time.Since(epoch))
+		}
 	}
-	p.aim()
+	p.aim(now)
 }
 
 // aim sets the timer to the first call of the schedule, and drops it when there is none, so that
 // an idle pool holds nothing. p.mu is held.
-func (p *Pool) aim() {
-	if len(p.waiting) == 0 {
+func (p *Pool) aim(now int64) {
+	if len(p.schedule) == 0 {
 		if p.timer != nil {
 			p.timer.Stop()
 			p.timer = nil
 		}
 		return
 	}
-	first := p.waiting[0].until
+	first := p.schedule[0].until
 	switch {
 	case p.timer == nil:
-		p.timer = time.AfterFunc(time.Until(first), p.expire)
-	case !first.Equal(p.timerAt):
-		p.timer.Reset(time.Until(first))
+		p.timer = time.AfterFunc(time.Duration(first-now), p.expire)
+	case first != p.aimed:
+		p.timer.Reset(time.Duration(first - now))
 	}
-	p.timerAt = first
+	p.aimed = first
 }
 
-// A schedule is a heap of parked calls, the next to wake first.
-type schedule []*parked
+// A queue is first in, first out.
+type queue struct{ head, tail *parked }
 
-func (s schedule) Len() int           { return len(s) }
-func (s schedule) Less(i, j int) bool { return s[i].until.Before(s[j].until) }
-func (s schedule) Swap(i, j int) {
-	s[i], s[j] = s[j], s[i]
-	s[i].index, s[j].index = i, j
+func (q *queue) push(c *parked) {
+	c.next = nil
+	if q.head == nil {
+		q.head = c
+	} else {
+		q.tail.next = c
+	}
+	q.tail = c
 }
 
-// Push implements heap.Interface.
-func (s *schedule) Push(x any) {
-	c := x.(*parked)
-	c.index = len(*s)
-	*s = append(*s, c)
-}
-
-// Pop implements heap.Interface.
-func (s *schedule) Pop() any {
-	last := len(*s) - 1
-	c := (*s)[last]
-	(*s)[last] = nil
-	*s = (*s)[:last]
-	c.index = -1
+// pop returns nil if there is none.
+func (q *queue) pop() *parked {
+	c := q.head
+	if c != nil {
+		q.head, c.next = c.next, nil
+	}
 	return c
-}
-
-// A queue is first in, first out, and gives memory back as it drains.
-type queue[T any] struct {
-	head, tail []T // head is reversed
-}
-
-func (q *queue[T]) len() int { return len(q.head) + len(q.tail) }
-
-func (q *queue[T]) push(v T) { q.tail = append(q.tail, v) }
-
-func (q *queue[T]) pop() (v T, ok bool) {
-	if len(q.head) == 0 {
-		if len(q.tail) == 0 {
-			return v, false
-		}
-		q.head, q.tail = q.tail, q.head[:0]
-		for i, j := 0, len(q.head)-1; i < j; i, j = i+1, j-1 {
-			q.head[i], q.head[j] = q.head[j], q.head[i]
-		}
-	}
-	last := len(q.head) - 1
-	v = q.head[last]
-	clear(q.head[last:])
-	q.head = q.head[:last]
-	return v, true
 }
