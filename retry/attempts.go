@@ -56,8 +56,9 @@ func Attempts(ctx context.Context, s Source, err *error) iter.Seq[context.Contex
 // leave ends a call whose loop body broke off with an error.
 func (c *call) leave(result *error) {
 	err := *result
-	c.judge(err)
-	if c.timed {
+	j := c.policy.judge(err)
+	c.err, c.class, c.known, c.unknown = err, j.class, j.known, c.unknown || j.unknown()
+	if c.extra != nil {
 		c.took = time.Since(c.started) - c.began
 	}
 	if c.outer.Err() != nil {
@@ -75,12 +76,10 @@ func (c *call) leave(result *error) {
 // pause waits before the next attempt, and returns the error that ends the call during the wait.
 func (c *call) pause() *Error {
 	if c.wait > 0 {
-		w := waitings.Get().(*waiting)
-		c.save(w)
+		w := c.save(nil)
 		w.pass()
-		c.restore(w)
-		*w = waiting{}
-		waitings.Put(w)
+		*c = *w
+		w.forget()
 	}
 	return c.wake()
 }

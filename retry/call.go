@@ -3,8 +3,8 @@ package retry
 import (
 	"context"
 	"fmt"
-	"math"
 	"math/rand/v2"
+	"sync"
 	"time"
 )
 
@@ -15,14 +15,10 @@ const minPause = time.Millisecond
 // Its life is open or resume, then begin and failed for each attempt with a wait between them, and
 // succeed or finish; close does the rest when the function panics.
 //
-// It lives on the stack while attempts are made. A wait keeps only what is needed of it: see waiting.
+// It lives on the stack while attempts are made, and in a place of its own while it waits. Its size is what a
+// waiting call costs, so what most calls do not need is in extra.
 type call struct {
-	core
-	extra
-}
-
-// core is the state of any call.
-type core struct {
+	*extra // nil for a plain policy
 	policy *Policy
 	outer  context.Context // the caller's
 
@@ -40,7 +36,6 @@ type core struct {
 	unknown bool  // some attempt may have acted
 	state   State // of the last attempt that began
 	partial bool  // since lacks the first attempt
-	timed   bool  // the policy is not plain: extra is in use
 	live    bool  // between open and finish
 	running bool  // an attempt is under way
 	deaf    bool  // the nudge channel was closed
@@ -67,6 +62,10 @@ type extra struct {
 	beforeUnknown bool
 }
 
+// extras are used again, so that gates and observers cost no allocation. None is referred to once its call
+// has ended.
+var extras = sync.Pool{New: func() any { return new(extra) }}
+
 // epoch is what call.since counts from. It only makes moments small.
 var epoch = time.Now().Add(-time.Second)
 
@@ -79,7 +78,7 @@ func (c *call) set(ctx context.Context, p *Policy) {
 	if p.plain() {
 		return
 	}
-	c.timed = true
+	c.extra = extras.Get().(*extra)
 	c.ctx, c.started = c.outer, time.Now()
 	c.since = int64(c.started.Sub(epoch))
 	if len(p.Gates) > 0 || p.Observer != nil {
@@ -97,7 +96,7 @@ func (c *call) open(ctx context.Context, p *Policy, noFunc bool) *Error {
 		return c.finish(ErrNilFunc)
 	case ctx.Err() != nil:
 		return c.finish(context.Cause(ctx))
-	case !c.timed:
+	case c.extra == nil:
 		return nil
 	}
 	if p.MaxElapsed > 0 {
@@ -111,13 +110,13 @@ func (c *call) open(ctx context.Context, p *Policy, noFunc bool) *Error {
 
 // resume begins a call of a plain policy whose first attempt was already made.
 func (c *call) resume(ctx context.Context, p *Policy) {
-	c.set(ctx, p)
+	c.policy, c.outer, c.live = p, ctx, true
 	c.running, c.attempts = true, 1
 }
 
 // bounded is the context of the call: the caller's, ended at MaxElapsed.
 func (c *call) bounded() context.Context {
-	if !c.timed {
+	if c.extra == nil {
 		return c.outer
 	}
 	return c.ctx
@@ -134,7 +133,7 @@ func (c *call) begin() context.Context {
 		s.previous += int(c.attempts) - 1
 		ctx = s
 	}
-	if !c.timed {
+	if c.extra == nil {
 		return ctx
 	}
 	if c.attempts > 1 {
@@ -161,17 +160,27 @@ func (c *call) succeed() {
 // failed ends an attempt. It returns the error that ends the call, or nil when c.wait must pass
 // before the next attempt, which is then admitted.
 func (c *call) failed(err error) *Error {
-	f := c.judge(err)
-	if c.timed {
+	j := c.policy.judge(err)
+	return c.decide(err, &j)
+}
+
+// decide is failed for an error that was judged already.
+func (c *call) decide(err error, j *judgement) *Error {
+	c.err, c.class, c.known = err, j.class, j.known
+	c.unknown = c.unknown || j.unknown()
+	if j.inner != nil {
+		c.below += j.below()
+	}
+	if c.extra != nil {
 		c.took = time.Since(c.started) - c.began
 	}
 	if c.outer.Err() != nil {
 		// The caller gave up while the attempt ran, so its error speaks of the caller.
-		c.unknown = c.unknown || c.class == Permanent && f.canceled
+		c.unknown = c.unknown || c.class == Permanent && j.canceled
 		c.settle(Canceled)
 		return c.finish(context.Cause(c.outer))
 	}
-	elapsed := c.timed && c.ctx.Err() != nil
+	elapsed := c.extra != nil && c.ctx.Err() != nil
 	c.settle(Failed)
 	p := c.policy
 	switch {
@@ -180,22 +189,22 @@ func (c *call) failed(err error) *Error {
 	case err == ErrUnreported:
 		c.unknown = true
 		return c.finish(ErrUnreported)
-	case c.class == Permanent:
-		return c.finish(ErrPermanent)
-	case c.class == Ambiguous && !p.Idempotent:
-		return c.finish(ErrAmbiguous)
-	case p.RetryIf != nil && !p.RetryIf(err):
+	}
+	if reason := j.final(p); reason != nil {
+		return c.finish(reason)
+	}
+	if p.RetryIf != nil && !p.RetryIf(err) {
 		return c.finish(ErrDeclined)
 	}
 	scope := c.scope()
 	if reason := c.spent(scope); reason != nil {
 		return c.finish(reason)
 	}
-	if f.hint > p.maxHint() {
+	if j.hint > p.maxHint() {
 		return c.finish(ErrHint)
 	}
-	c.choose(f.hint)
-	if c.wait == 0 && !c.timed && p.Validate == nil {
+	c.choose(j.hint)
+	if c.wait == 0 && c.extra == nil && p.Validate == nil {
 		return nil // nobody to ask or tell, and the context was just found alive
 	}
 	return c.plan(scope)
@@ -213,7 +222,7 @@ func (c *call) plan(s *scope) *Error {
 	if err := c.valid(now); err != nil {
 		return c.finish(err)
 	}
-	if !c.timed {
+	if c.extra == nil {
 		return nil
 	}
 	c.asked = now.Sub(c.started)
@@ -225,33 +234,6 @@ func (c *call) plan(s *scope) *Error {
 	}
 	return nil
 }
-
-// judge classifies an attempt's error, remembers what it says of the whole call, and returns the rest.
-func (c *call) judge(err error) (f facts) {
-	c.err, c.known = err, true
-	if c.policy.Classify != nil {
-		c.class = c.policy.Classify(err)
-	} else if m, ok := err.(*marked); ok {
-		c.class = m.class
-	} else {
-		c.class, c.known = classify(err)
-	}
-	if c.class > Permanent {
-		c.class = Permanent // no such class: the one that retries least
-	}
-	if c.class == Ambiguous {
-		c.unknown = true
-	}
-	f.learn(err)
-	if f.inner != nil {
-		c.unknown = c.unknown || f.inner.Unknown
-		c.below += int32(min(max(0, f.inner.tries-1), mostAttempts/2))
-	}
-	return f
-}
-
-// mostAttempts is where any call ends, so that no count overflows.
-const mostAttempts = math.MaxInt32
 
 // scope looks into the context. That there is nothing is worth remembering.
 func (c *call) scope() *scope {
@@ -321,7 +303,7 @@ func (c *call) valid(now time.Time) error {
 
 func (c *call) validate(now time.Time) error {
 	a := Attempt{Policy: c.policy, Number: int(c.attempts) + 1, At: now, Wait: c.wait, Err: c.err, Class: c.class, Unknown: c.unknown}
-	if c.timed {
+	if c.extra != nil {
 		a.Call = c.id
 	}
 	if err := c.policy.Validate(c.bounded(), a); err != nil {
@@ -376,7 +358,7 @@ func (c *call) settle(s State) {
 	if s != NotStarted {
 		c.state = s
 	}
-	if c.timed {
+	if c.extra != nil {
 		c.hand(s)
 	}
 }
@@ -412,7 +394,7 @@ func (c *call) wake() *Error {
 	if c.outer.Err() != nil {
 		return c.finish(context.Cause(c.outer))
 	}
-	if c.timed && c.ctx.Err() != nil {
+	if c.extra != nil && c.ctx.Err() != nil {
 		return c.finish(ErrElapsed)
 	}
 	if c.wait > 0 && c.policy.Validate != nil {
@@ -462,18 +444,22 @@ func (c *call) report(e Event, now time.Time) {
 	c.policy.Observer.Observe(c.outer, e)
 }
 
-// release ends the contexts of the call.
+// release ends the context of the call, and gives back what it does not need any more.
 func (c *call) release() {
 	c.live = false
-	if c.timed && c.stop != nil {
-		c.stop()
-		c.stop = nil
+	if x := c.extra; x != nil {
+		if x.stop != nil {
+			x.stop()
+		}
+		c.extra = nil
+		*x = extra{}
+		extras.Put(x)
 	}
 }
 
 // close settles and reports a call whose function, gate or observer panicked or ended its
 // goroutine, and leaves the error in w unless that is nil. For a call that has ended it does nothing.
-func (c *call) close(w *waiting) {
+func (c *call) close(w *call) {
 	if !c.live {
 		return
 	}

@@ -1,7 +1,6 @@
 package retry
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"reflect"
@@ -76,54 +75,9 @@ func (m *marked) RetryAfter() time.Duration { return m.hint }
 // Hint returns how long the other side asked to be left alone: the longest found in err's tree
 // among errors made by [After] and errors with a method RetryAfter() time.Duration. It returns 0 for none.
 func Hint(err error) time.Duration {
-	var f facts
+	var f judgement
 	f.learn(err)
 	return f.hint
-}
-
-// facts are what the engine takes from an error beside its class.
-type facts struct {
-	hint     time.Duration
-	inner    *Error // of a call nested in this one: the outermost, if there are several
-	canceled bool   // context.Canceled is in it
-}
-
-// learn visits err's tree as errors.Is does, but bears nil pointers with methods.
-func (f *facts) learn(err error) {
-	for err != nil {
-		f.canceled = f.canceled || err == context.Canceled
-		switch x := err.(type) {
-		case *marked:
-			f.hint = max(f.hint, x.hint)
-			err = x.err
-			continue
-		case *Error:
-			if x != nil && f.inner == nil {
-				f.inner = x
-			}
-		case interface{ RetryAfter() time.Duration }:
-			if !isNil(err) {
-				f.hint = max(f.hint, x.RetryAfter())
-			}
-		}
-		switch x := err.(type) {
-		case interface{ Unwrap() error }:
-			if isNil(err) {
-				return
-			}
-			err = x.Unwrap()
-		case interface{ Unwrap() []error }:
-			if isNil(err) {
-				return
-			}
-			for _, err := range x.Unwrap() {
-				f.learn(err)
-			}
-			return
-		default:
-			return
-		}
-	}
 }
 
 // isNil tells a nil pointer inside an interface, whose methods may not be callable.

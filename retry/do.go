@@ -14,76 +14,85 @@ func Do[T any](ctx context.Context, s Source, fn func(context.Context) (T, error
 	p := current(s)
 	var v T
 	var err error
-	begun := ctx != nil && fn != nil && p.plain() && ctx.Err() == nil
-	if begun {
+	var w *call
+	if ctx != nil && fn != nil && p.plain() && ctx.Err() == nil {
 		if v, err = fn(ctx); err == nil {
 			return v, nil
 		}
+		v, err, w = again(ctx, p, fn, v, err)
+	} else {
+		v, err, w = start(ctx, p, fn, nil)
 	}
-	v, err, w := start(ctx, p, fn, begun, v, err, nil)
 	if w == nil {
 		return v, err
 	}
 	for kept := w; ; {
 		w.pass()
 		if v, err, w = proceed(kept, fn, v); w == nil {
-			*kept = waiting{}
-			waitings.Put(kept)
+			kept.forget()
 			return v, err
 		}
 	}
 }
 
+// again goes on with a call of a plain policy whose first attempt failed with v, err. Like start, it
+// returns at the first wait. Most failures end the call right here, so they come before the state of a call.
+func again[T any](ctx context.Context, p *Policy, fn func(context.Context) (T, error), v T, err error) (T, error, *call) {
+	j := p.judge(err)
+	if reason := j.final(p); reason != nil && err != ErrUnreported && ctx.Err() == nil {
+		return v, j.end(p, err, reason), nil
+	}
+	var c call
+	defer c.close(nil)
+	c.resume(ctx, p)
+	if e := c.decide(err, &j); e != nil {
+		return v, e, nil
+	}
+	return attempts(&c, fn, v, false, nil)
+}
+
 // start begins a call and makes its attempts up to the first wait, which it returns if there is one:
-// in w, or in a new place if w is nil. begun says that the first attempt was made already, with
-// the outcome v, err.
-func start[T any](ctx context.Context, p *Policy, fn func(context.Context) (T, error), begun bool, v T, err error, w *waiting) (T, error, *waiting) {
+// in w, or in a new place if w is nil.
+func start[T any](ctx context.Context, p *Policy, fn func(context.Context) (T, error), w *call) (v T, err error, _ *call) {
 	var c call
 	defer c.close(w)
-	if begun {
-		c.resume(ctx, p)
-	} else {
-		if e := c.open(ctx, p, fn == nil); e != nil {
-			return v, e, nil
-		}
-		v, err = fn(c.begin())
+	if e := c.open(ctx, p, fn == nil); e != nil {
+		return v, e, nil
 	}
-	return attempts(&c, fn, v, err, w)
+	if v, err = fn(c.begin()); err == nil {
+		c.succeed()
+		return v, nil, nil
+	}
+	if e := c.failed(err); e != nil {
+		return v, e, nil
+	}
+	return attempts(&c, fn, v, false, w)
 }
 
 // proceed makes the attempts of a call from the end of one wait to the next.
-func proceed[T any](w *waiting, fn func(context.Context) (T, error), v T) (T, error, *waiting) {
-	var c call
+func proceed[T any](w *call, fn func(context.Context) (T, error), v T) (T, error, *call) {
+	c := *w
 	defer c.close(w)
-	c.restore(w)
-	if e := c.wake(); e != nil {
-		return v, e, nil
-	}
-	v, err := fn(c.begin())
-	return attempts(&c, fn, v, err, w)
+	return attempts(&c, fn, v, true, w)
 }
 
-// attempts ends an attempt with the outcome v, err, and makes further ones up to the next wait.
-func attempts[T any](c *call, fn func(context.Context) (T, error), v T, err error, w *waiting) (T, error, *waiting) {
-	for {
-		if err == nil {
+// attempts makes attempts up to the next wait, which it returns. The first was admitted; passed says that
+// the wait before it is over.
+func attempts[T any](c *call, fn func(context.Context) (T, error), v T, passed bool, w *call) (_ T, err error, _ *call) {
+	for ; ; passed = false {
+		if c.wait > 0 && !passed {
+			return v, nil, c.save(w)
+		}
+		if e := c.wake(); e != nil {
+			return v, e, nil
+		}
+		if v, err = fn(c.begin()); err == nil {
 			c.succeed()
 			return v, nil, nil
 		}
 		if e := c.failed(err); e != nil {
 			return v, e, nil
 		}
-		if c.wait > 0 {
-			if w == nil {
-				w = waitings.Get().(*waiting)
-			}
-			c.save(w)
-			return v, nil, w
-		}
-		if e := c.wake(); e != nil {
-			return v, e, nil
-		}
-		v, err = fn(c.begin())
 	}
 }
 

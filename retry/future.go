@@ -94,12 +94,12 @@ type async[T any] struct {
 func (a *async[T]) step() (again bool) {
 	var v T
 	var err error
-	var w *waiting
+	var w *call
 	if a.opened {
-		v, err, w = proceed(&a.waiting, a.fn, v)
+		v, err, w = proceed(&a.call, a.fn, v)
 	} else {
 		a.opened = true
-		v, err, w = start(a.outer, a.policy, a.fn, false, v, nil, &a.waiting)
+		v, err, w = start(a.outer, a.policy, a.fn, &a.call)
 	}
 	if w == nil {
 		a.future.resolve(v, err)

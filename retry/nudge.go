@@ -33,8 +33,8 @@ func (p *Pool) listen(c *parked) {
 	c.ear = &ear{n, n.calls.PushBack(c)}
 }
 
-// forget removes a call from the listeners, if it is one. p.mu is held.
-func (p *Pool) forget(c *parked) {
+// unlisten removes a call from the listeners, if it is one. p.mu is held.
+func (p *Pool) unlisten(c *parked) {
 	if c.ear == nil {
 		return
 	}
@@ -72,7 +72,7 @@ func (p *Pool) receive(n *nudges) {
 
 // hasten ends the wait of a call, but for what the other side asked. p.mu is held.
 func (p *Pool) hasten(c *parked, open bool) {
-	p.forget(c)
+	p.unlisten(c)
 	c.deaf = !open
 	e := p.schedule[c.slot]
 	e.until -= int64(c.wait - c.floor)

@@ -38,7 +38,7 @@ type task interface {
 
 // parked is what a pool keeps of a call, also while it waits.
 type parked struct {
-	waiting
+	call
 	task       task
 	next, prev *parked // in the queue, or among those of one context
 	group      *group  // of the context; nil if nothing ends it, or if the call is not in the schedule
@@ -140,7 +140,7 @@ func (p *Pool) park(c *parked) {
 // unpark makes ready a call that has left the schedule. p.mu is held.
 func (p *Pool) unpark(c *parked) {
 	p.unwatch(c)
-	p.forget(c)
+	p.unlisten(c)
 	p.enqueue(c)
 }
 
