@@ -14,7 +14,18 @@ type Exponential struct {
 // Delay implements [Strategy].
 func (e Exponential) Delay(n int, _ time.Duration, u float64) time.Duration {
 	base, most := limits(e.Base, e.Max)
-	return e.Jitter.apply(scale(base, power(e.multiplier(), max(n, 1)-1), most), most, u)
+	d := most
+	if e.Multiplier == 0 || e.Multiplier == 2 { // the usual case, without floating point
+		if k := max(n, 1) - 1; k < 63 && base <= most>>k {
+			d = base << k
+		}
+	} else {
+		d = scale(base, power(e.multiplier(), max(n, 1)-1), most)
+	}
+	if e.Jitter == Full && u >= 0 && u < 1 {
+		return time.Duration(u * float64(d))
+	}
+	return e.Jitter.apply(d, most, u)
 }
 
 // largest is a factor that takes any duration, even 1 ns, to more than an int64 of nanoseconds.

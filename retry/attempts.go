@@ -56,7 +56,8 @@ func Attempts(ctx context.Context, s Source, err *error) iter.Seq[context.Contex
 // leave ends a call whose loop body broke off with an error.
 func (c *call) leave(result *error) {
 	err := *result
-	j := c.policy.judge(err)
+	var j judgement
+	c.policy.judge(err, &j)
 	c.err, c.class, c.known, c.unknown = err, j.class, j.known, c.unknown || j.unknown()
 	if c.extra != nil {
 		c.took = time.Since(c.started) - c.began

@@ -160,7 +160,8 @@ func (c *call) succeed() {
 // failed ends an attempt. It returns the error that ends the call, or nil when c.wait must pass
 // before the next attempt, which is then admitted.
 func (c *call) failed(err error) *Error {
-	j := c.policy.judge(err)
+	var j judgement
+	c.policy.judge(err, &j)
 	return c.decide(err, &j)
 }
 
@@ -219,6 +220,15 @@ func (c *call) plan(s *scope) *Error {
 	if reason := c.late(now, s); reason != nil {
 		return c.finish(reason)
 	}
+	if c.extra == nil && c.policy.Validate == nil {
+		return nil
+	}
+	return c.permit(now)
+}
+
+// permit asks the validator and the gates for the next attempt, and tells the observer of it. It is apart
+// from plan for the sake of the stack: few calls need it.
+func (c *call) permit(now time.Time) *Error {
 	if err := c.valid(now); err != nil {
 		return c.finish(err)
 	}
@@ -298,10 +308,6 @@ func (c *call) valid(now time.Time) error {
 	if c.policy.Validate == nil {
 		return nil
 	}
-	return c.validate(now)
-}
-
-func (c *call) validate(now time.Time) error {
 	a := Attempt{Policy: c.policy, Number: int(c.attempts) + 1, At: now, Wait: c.wait, Err: c.err, Class: c.class, Unknown: c.unknown}
 	if c.extra != nil {
 		a.Call = c.id
@@ -398,7 +404,7 @@ func (c *call) wake() *Error {
 		return c.finish(ErrElapsed)
 	}
 	if c.wait > 0 && c.policy.Validate != nil {
-		if err := c.validate(time.Now()); err != nil {
+		if err := c.valid(time.Now()); err != nil {
 			return c.finish(err)
 		}
 	}

@@ -12,40 +12,59 @@ import "context"
 // Do is safe for concurrent use. A call whose first attempt succeeds allocates nothing.
 func Do[T any](ctx context.Context, s Source, fn func(context.Context) (T, error)) (T, error) {
 	p := current(s)
-	var v T
-	var err error
-	var w *call
 	if ctx != nil && fn != nil && p.plain() && ctx.Err() == nil {
-		if v, err = fn(ctx); err == nil {
+		v, err := fn(ctx)
+		if err == nil {
 			return v, nil
 		}
-		v, err, w = again(ctx, p, fn, v, err)
-	} else {
-		v, err, w = start(ctx, p, fn, nil)
+		return rest(later(ctx, p, fn, v, err))
 	}
+	return rest(begin(ctx, p, fn))
+}
+
+// begin makes a call up to its first wait.
+func begin[T any](ctx context.Context, p *Policy, fn func(context.Context) (T, error)) (T, error, *call, func(context.Context) (T, error)) {
+	v, err, w := start(ctx, p, fn, nil)
+	return v, err, w, fn
+}
+
+// later goes on with a call of a plain policy whose first attempt failed with v, err, up to the first wait.
+// Most failures end the call right here, so they come before the state of a call.
+func later[T any](ctx context.Context, p *Policy, fn func(context.Context) (T, error), v T, err error) (T, error, *call, func(context.Context) (T, error)) {
+	var j judgement
+	p.judge(err, &j)
+	if reason := j.final(p); reason != nil && err != ErrUnreported && ctx.Err() == nil {
+		return v, j.end(p, err, reason), nil, nil
+	}
+	v, err, w := again(ctx, p, fn, v, err, &j)
+	return v, err, w, fn
+}
+
+// rest ends a call that ended, or waits as w: it then makes the attempts that are left. Its frames are what
+// a waiting goroutine holds.
+func rest[T any](v T, err error, w *call, fn func(context.Context) (T, error)) (T, error) {
 	if w == nil {
 		return v, err
 	}
-	for kept := w; ; {
-		w.pass()
-		if v, err, w = proceed(kept, fn, v); w == nil {
-			kept.forget()
-			return v, err
+	for next := w; next != nil; {
+		if w.policy.Nudge == nil {
+			w.sleep()
+		} else {
+			w.sleepNudged()
 		}
+		v, err, next = proceed(w, fn)
 	}
+	w.forget()
+	return v, err
 }
 
-// again goes on with a call of a plain policy whose first attempt failed with v, err. Like start, it
-// returns at the first wait. Most failures end the call right here, so they come before the state of a call.
-func again[T any](ctx context.Context, p *Policy, fn func(context.Context) (T, error), v T, err error) (T, error, *call) {
-	j := p.judge(err)
-	if reason := j.final(p); reason != nil && err != ErrUnreported && ctx.Err() == nil {
-		return v, j.end(p, err, reason), nil
-	}
+// again makes the attempts of a plain call after the first, up to the first wait, which it returns if
+// there is one.
+func again[T any](ctx context.Context, p *Policy, fn func(context.Context) (T, error), v T, err error, j *judgement) (T, error, *call) {
 	var c call
 	defer c.close(nil)
 	c.resume(ctx, p)
-	if e := c.decide(err, &j); e != nil {
+	if e := c.decide(err, j); e != nil {
 		return v, e, nil
 	}
 	return attempts(&c, fn, v, false, nil)
@@ -70,7 +89,7 @@ func start[T any](ctx context.Context, p *Policy, fn func(context.Context) (T, e
 }
 
 // proceed makes the attempts of a call from the end of one wait to the next.
-func proceed[T any](w *call, fn func(context.Context) (T, error), v T) (T, error, *call) {
+func proceed[T any](w *call, fn func(context.Context) (T, error)) (v T, _ error, _ *call) {
 	c := *w
 	defer c.close(w)
 	return attempts(&c, fn, v, true, w)

@@ -96,7 +96,7 @@ func (a *async[T]) step() (again bool) {
 	var err error
 	var w *call
 	if a.opened {
-		v, err, w = proceed(&a.call, a.fn, v)
+		v, err, w = proceed(&a.call, a.fn)
 	} else {
 		a.opened = true
 		v, err, w = start(a.outer, a.policy, a.fn, &a.call)

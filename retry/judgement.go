@@ -15,8 +15,8 @@ type judgement struct {
 	inner    *Error // of a call nested in this one: the outermost, if there are several
 }
 
-// judge classifies an attempt's error, and finds what else it says.
-func (p *Policy) judge(err error) (j judgement) {
+// judge classifies an attempt's error into j, and finds what else it says.
+func (p *Policy) judge(err error, j *judgement) {
 	j.known = true
 	if p.Classify != nil {
 		j.class = p.Classify(err)
@@ -29,7 +29,6 @@ func (p *Policy) judge(err error) (j judgement) {
 		j.class = Permanent // no such class: the one that retries least
 	}
 	j.learn(err)
-	return j
 }
 
 // final says why the class alone ends the call; nil if it does not.
