@@ -152,3 +152,19 @@ func TestAttemptsCancelledInAWait(t *testing.T) {
 		}
 	})
 }
+
+func TestAttemptsNudged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		nudge := make(chan struct{})
+		time.AfterFunc(100*time.Millisecond, func() { close(nudge) })
+		fn, _ := script(transient)
+		start := time.Now()
+		var err error
+		for ctx := range retry.Attempts(t.Context(), &retry.Policy{Backoff: second, Nudge: nudge}, &err) {
+			err = fn(ctx)
+		}
+		if err != nil || time.Since(start) != 100*time.Millisecond {
+			t.Errorf("%v after %v; want success at the nudge", err, time.Since(start))
+		}
+	})
+}

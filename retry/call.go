@@ -29,7 +29,6 @@ type call struct {
 
 	delay time.Duration // the last backoff, without a hint
 	wait  time.Duration // before the present attempt
-	floor time.Duration // the part of wait that a nudge cannot shorten
 
 	class   Class // of err
 	known   bool  // somebody knew err
@@ -39,6 +38,7 @@ type call struct {
 	live    bool  // between open and finish
 	running bool  // an attempt is under way
 	deaf    bool  // the nudge channel was closed
+	hinted  bool  // wait is what the other side asked for, and delay
 
 	unscoped bool // the context has no scope
 }
@@ -279,13 +279,20 @@ func (c *call) choose(hint time.Duration) {
 		random = rand.Float64
 	}
 	c.delay = max(0, c.policy.strategy().Delay(int(c.attempts), c.delay, random()))
-	c.wait, c.floor = c.delay, 0
-	if c.wait == 0 && c.class != Transient {
+	c.wait, c.hinted = c.delay, hint > 0
+	if c.hinted {
+		c.wait = sum(hint, c.delay)
+	} else if c.wait == 0 && c.class != Transient {
 		c.wait = minPause
 	}
-	if hint > 0 {
-		c.wait, c.floor = sum(hint, c.delay), hint
+}
+
+// floor is the part of the wait that a nudge cannot shorten.
+func (c *call) floor() time.Duration {
+	if !c.hinted {
+		return 0
 	}
+	return c.wait - c.delay
 }
 
 // late says why the wait, and an attempt after it, do not fit into the time that is left.

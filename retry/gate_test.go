@@ -238,6 +238,16 @@ func TestValidate(t *testing.T) {
 			})
 		})
 	}
+	t.Run("still valid", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			asked := 0
+			p := &retry.Policy{Validate: func(context.Context, retry.Attempt) error { asked++; return nil }}
+			fn, calls := script(transient)
+			if err := retry.Run(t.Context(), p, fn); err != nil || *calls != 2 || asked != 2 {
+				t.Errorf("%d calls, asked %d times, %v; want 2, before and after the wait, and success", *calls, asked, err)
+			}
+		})
+	})
 	t.Run("not before the first attempt", func(t *testing.T) {
 		p := &retry.Policy{Validate: func(context.Context, retry.Attempt) error { return obsolete }}
 		if err := retry.Run(t.Context(), p, nothing); err != nil {

@@ -75,8 +75,8 @@ func (p *Pool) hasten(c *parked, open bool) {
 	p.unlisten(c)
 	c.deaf = !open
 	e := p.schedule[c.slot]
-	e.until -= int64(c.wait - c.floor)
-	if c.floor > 0 && e.until > int64(time.Since(epoch)) {
+	e.until -= int64(c.wait - c.floor())
+	if c.floor() > 0 && e.until > int64(time.Since(epoch)) {
 		p.schedule.place(int(c.slot), e)
 		return
 	}

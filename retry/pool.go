@@ -123,7 +123,7 @@ func (p *Pool) park(c *parked) {
 	if c.policy.Nudge != nil {
 		switch {
 		case c.nudgedBefore():
-			if wait = c.floor; wait <= 0 {
+			if wait = c.floor(); wait <= 0 {
 				p.enqueue(c)
 				return
 			}

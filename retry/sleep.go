@@ -49,7 +49,7 @@ func (c *call) sleep() {
 func (c *call) sleepNudged() {
 	wait, nudge := c.wait, c.policy.Nudge
 	if c.nudgedBefore() {
-		if wait = c.floor; wait <= 0 {
+		if wait = c.floor(); wait <= 0 {
 			return
 		}
 		nudge = nil
@@ -57,7 +57,7 @@ func (c *call) sleepNudged() {
 	if c.deaf {
 		nudge = nil
 	}
-	until := time.Now().Add(c.floor)
+	until := time.Now().Add(c.floor())
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for {
@@ -68,7 +68,7 @@ func (c *call) sleepNudged() {
 			return
 		case _, open := <-nudge:
 			c.deaf = !open
-			if nudge = nil; c.floor <= 0 {
+			if nudge = nil; c.floor() <= 0 {
 				return
 			}
 			timer.Reset(time.Until(until)) // never sooner than the other side asked
