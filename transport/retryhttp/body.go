@@ -76,20 +76,32 @@ func (c *call) repeatable(err error) error {
 }
 
 // settle is asked when all but the gates have agreed to a retry. It says whether the body allows
-// it, and releases the connection of a short response, which stays readable in case a gate refuses.
-func settle(err error) error {
+// it, and releases the connection of a short response: keep says that somebody may still refuse the retry, in
+// which case the response stays readable.
+func settle(err error, keep bool) error {
 	if _, stuck := errors.AsType[unrepeatable](err); stuck {
 		return ErrBody
 	}
-	if e, ok := errors.AsType[*StatusError](err); ok && e.resp != nil && !e.settled {
+	e, ok := errors.AsType[*StatusError](err)
+	switch {
+	case !ok || e.resp == nil || e.settled:
+	case keep:
+		e.resp.Body = readAhead(e.resp.Body)
+	default:
+		drain(e.resp.Body)
+		e.resp.Body = drained
+	}
+	if ok {
 		e.settled = true
-		e.resp.Body = keep(e.resp.Body)
 	}
 	return nil
 }
 
-// keep returns a body that yields what b would, with the beginning read ahead, and all if that is all.
-func keep(b io.ReadCloser) io.ReadCloser {
+// drained is the body of a response that was let go.
+var drained = &struct{ io.ReadCloser }{http.NoBody}
+
+// readAhead returns a body that yields what b would, with the beginning read ahead, and all if that is all.
+func readAhead(b io.ReadCloser) io.ReadCloser {
 	head, err := readSome(b)
 	if err == nil {
 		return kept{io.MultiReader(bytes.NewReader(head), b), b}
@@ -109,9 +121,23 @@ func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
 // drain reads the rest of b, if that is not much, and closes it.
 func drain(b io.ReadCloser) {
-	readSome(b)
+	if b != http.NoBody {
+		buffer := buffers.Get().(*[drainBytes]byte)
+		timer := time.AfterFunc(drainTime, func() { b.Close() })
+		for n, reads := 0, 0; n < drainBytes && reads < drainBytes; reads++ {
+			m, err := b.Read(buffer[n:])
+			if n += m; err != nil {
+				break
+			}
+		}
+		timer.Stop()
+		buffers.Put(buffer)
+	}
 	b.Close()
 }
+
+// buffers are for what nobody wants to read.
+var buffers = sync.Pool{New: func() any { return new([drainBytes]byte) }}
 
 // readSome reads up to drainBytes within drainTime. The error is io.EOF at the end of b. A body
 // that takes longer is closed, as bodies may be while they are read.

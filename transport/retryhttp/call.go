@@ -156,7 +156,9 @@ func (c *call) refresh(ctx context.Context) error {
 // discard lets go of the last attempt's response.
 func (c *call) discard() {
 	if c.resp != nil {
-		drain(c.resp.Body)
+		if c.resp.Body != drained {
+			drain(c.resp.Body)
+		}
 		c.resp = nil
 	}
 }
@@ -164,7 +166,7 @@ func (c *call) discard() {
 // answer turns the end of a call into what RoundTrip returns.
 func (c *call) answer(ctx context.Context, e *retry.Error) (*http.Response, error) {
 	resp := c.resp
-	if resp == nil || ctx.Err() != nil {
+	if resp == nil || ctx.Err() != nil || resp.Body == drained {
 		return nil, e
 	}
 	c.resp = nil

@@ -174,11 +174,16 @@ func parseValue(s string) (value, rest string, ok bool) {
 }
 
 func rateLimitReset(h http.Header, now time.Time) (time.Duration, bool) {
-	if left := h.Get("X-RateLimit-Remaining"); left != "" && strings.Trim(left, "0") != "" {
+	// As net/http spells them: Get would spell X-RateLimit anew each time.
+	values := h["X-Ratelimit-Reset"]
+	if len(values) == 0 {
+		return 0, false
+	}
+	if left := h["X-Ratelimit-Remaining"]; len(left) > 0 && strings.Trim(left[0], "0") != "" {
 		return 0, false
 	}
 	var wait time.Duration
-	reset := strings.Trim(h.Get("X-RateLimit-Reset"), " \t")
+	reset := strings.Trim(values[0], " \t")
 	if isDigits(reset) {
 		n, err := strconv.ParseInt(reset, 10, 64)
 		switch {

@@ -126,13 +126,14 @@ func (t *Transport) policies() *policies {
 func derive(p *retry.Policy) *policies {
 	once := *p.Current()
 	validate := once.Validate
+	keep := validate != nil || len(once.Gates) > 0
 	once.Validate = func(ctx context.Context, a retry.Attempt) error {
 		if validate != nil {
 			if err := validate(ctx, a); err != nil {
 				return err
 			}
 		}
-		return settle(a.Err)
+		return settle(a.Err, keep)
 	}
 	repeat := once
 	repeat.Idempotent = true
