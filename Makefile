@@ -14,8 +14,8 @@ check:  ## the quick loop: format, vet, floors, unit tests without the race dete
 	$(GO) test -run Floors .
 	$(GO) test -short $(ALL)
 
-bench:  ## relent's own cost, as medians of ten runs and ratios to the bare call
-	@GO=$(GO) sh .ci/bench
+bench:  ## side by side with the peers, ten minutes: one table, and bench/results.json
+	cd bench && $(GO) run . -markdown RESULTS.md
 
 soak:   ## the long runs: a minute of demo under each weather, a minute of fuzzing for each target
 	@GO=$(GO) sh .ci/soak
