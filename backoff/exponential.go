@@ -16,8 +16,8 @@ func (e Exponential) Delay(n int, _ time.Duration, u float64) time.Duration {
 	base, most := limits(e.Base, e.Max)
 	d := most
 	if e.Multiplier == 0 || e.Multiplier == 2 { // the usual case, without floating point
-		if k := max(n, 1) - 1; k < 63 && base <= most>>k {
-			d = base << k
+		if k := uint(max(n, 1) - 1); base <= most>>(k&63) && k < 63 {
+			d = base << (k & 63)
 		}
 	} else {
 		d = scale(base, power(e.multiplier(), max(n, 1)-1), most)

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"github.com/relent-go/relent/backoff"
 )
 
 // minPause is the wait where a strategy says 0 but the other side may have seen the attempt.
@@ -274,11 +276,16 @@ func (c *call) spent(s *scope) error {
 // choose sets the wait before the next attempt. The hint comes on top of the backoff, whose jitter
 // then keeps callers that were told the same moment from coming back together.
 func (c *call) choose(hint time.Duration) {
-	random := c.policy.Rand
-	if random == nil {
-		random = rand.Float64
+	strategy := c.policy.strategy()
+	if s, ok := strategy.(backoff.Constant); ok && s.Wait <= 0 {
+		c.delay = 0 // nothing to draw: of a retry without a wait, the draw would be a quarter of the cost
+	} else {
+		random := c.policy.Rand
+		if random == nil {
+			random = rand.Float64
+		}
+		c.delay = max(0, strategy.Delay(int(c.attempts), c.delay, random()))
 	}
-	c.delay = max(0, c.policy.strategy().Delay(int(c.attempts), c.delay, random()))
 	c.wait, c.hinted = c.delay, hint > 0
 	if c.hinted {
 		c.wait = sum(hint, c.delay)

@@ -7,6 +7,7 @@ import (
 	"math"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -525,6 +526,32 @@ func TestAllocations(t *testing.T) {
 			t.Errorf("%s allocates %v times; want 0", test.name, got)
 		}
 	}
+}
+
+// An asynchronous call may allocate itself, its goroutine's closure and the channel that is waited on.
+func TestGoAllocations(t *testing.T) {
+	p := &retry.Policy{}
+	got := testing.AllocsPerRun(1000, func() { retry.Go(context.Background(), p, fetch).Wait(context.Background()) })
+	if got > 3 {
+		t.Errorf("Go and Wait allocate %v times; want 3 at most", got)
+	}
+}
+
+// R18: one policy for a hundred goroutines. The race detector is the judge.
+func TestPolicyIsShared(t *testing.T) {
+	p := &retry.Policy{Name: "a.b", Idempotent: true, Backoff: backoff.Exponential{Base: 1, Max: 1000}, Observer: retry.Observers{silent{}}}
+	var wg sync.WaitGroup
+	for range 100 {
+		wg.Go(func() {
+			for range 20 {
+				fn, calls := script(errPlain, transient)
+				if err := retry.Run(t.Context(), p, fn); err != nil || *calls != 3 {
+					t.Errorf("%d calls, %v; want 3 and success", *calls, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 type silent struct{}

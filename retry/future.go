@@ -2,6 +2,7 @@ package retry
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 )
 
@@ -31,39 +32,48 @@ func Go[T any](ctx context.Context, s Source, fn func(context.Context) (T, error
 // A Future is the result of an asynchronous call, there once and for all readers. It is safe for
 // concurrent use, and may be left unread.
 type Future[T any] struct {
-	done  atomic.Pointer[chan struct{}] // made by the first who asks; resolved once there is a result
+	mu    sync.Mutex
+	done  chan struct{} // made by the first who asks before there is a result; guarded by mu
+	ended atomic.Bool   // there is a result
 	value T
 	err   error
 }
 
-// resolved is the done channel of futures that nobody had asked before they were resolved.
-var resolved = func() *chan struct{} {
+// closed is the done channel of futures that nobody asked before they ended.
+var closed = func() chan struct{} {
 	c := make(chan struct{})
 	close(c)
-	return &c
+	return c
 }()
 
 // Done is closed when the result is there.
 func (f *Future[T]) Done() <-chan struct{} {
-	if f.done.Load() == nil {
-		c := make(chan struct{})
-		f.done.CompareAndSwap(nil, &c) // fails if another asks, or the result comes, at this moment
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.ended.Load() {
+		return closed
 	}
-	return *f.done.Load()
+	if f.done == nil {
+		f.done = make(chan struct{})
+	}
+	return f.done
 }
 
 // resolve is called once.
 func (f *Future[T]) resolve(v T, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.value, f.err = v, err
-	if c := f.done.Swap(resolved); c != nil {
-		close(*c)
+	f.ended.Store(true)
+	if f.done != nil {
+		close(f.done)
 	}
 }
 
 // Wait returns the result of the call as [Do] would, or the cause of ctx if that ends first. The call then
 // goes on: its own context is the one given to [Go].
 func (f *Future[T]) Wait(ctx context.Context) (T, error) {
-	if f.done.Load() == resolved {
+	if f.ended.Load() {
 		return f.value, f.err
 	}
 	var zero T

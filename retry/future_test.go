@@ -272,3 +272,26 @@ func TestManyWakeTogether(t *testing.T) {
 		}
 	})
 }
+
+// Far more submissions than workers: each runs once, and none is lost.
+func TestManySubmissions(t *testing.T) {
+	n := 1_000_000
+	if testing.Short() {
+		n = 10_000
+	}
+	ctx := retry.WithPool(context.Background(), &retry.Pool{Workers: 4})
+	p := &retry.Policy{}
+	var ran atomic.Int64
+	futures := make([]*retry.Future[int], n)
+	for i := range futures {
+		futures[i] = retry.Go(ctx, p, func(context.Context) (int, error) { ran.Add(1); return i, nil })
+	}
+	for i, f := range futures {
+		if v, err := f.Wait(context.Background()); v != i || err != nil {
+			t.Fatalf("call %d = %d, %v", i, v, err)
+		}
+	}
+	if ran.Load() != int64(n) {
+		t.Errorf("%d of %d calls ran", ran.Load(), n)
+	}
+}

@@ -150,7 +150,7 @@ func TestPanicsOfParts(t *testing.T) {
 		"Classify": func(p *retry.Policy) { p.Classify = func(error) retry.Class { boom(); return 0 } },
 		"RetryIf":  func(p *retry.Policy) { p.RetryIf = func(error) bool { boom(); return true } },
 		"Validate": func(p *retry.Policy) { p.Validate = func(context.Context, retry.Attempt) error { boom(); return nil } },
-		"Rand":     func(p *retry.Policy) { p.Rand = func() float64 { boom(); return 0 } },
+		"Rand":     func(p *retry.Policy) { p.Backoff = nil; p.Rand = func() float64 { boom(); return 0 } },
 		"Admit":    func(p *retry.Policy) { p.Gates = append(p.Gates, &panicky{admit: true}) },
 		"Settle":   func(p *retry.Policy) { p.Gates = append(p.Gates, &panicky{}) },
 		"Observe": func(p *retry.Policy) {
