@@ -205,6 +205,7 @@ func interrupts(parent context.Context) (ctx context.Context, stop <-chan struct
 // A simulated venue on loopback.
 type simulated struct {
 	venue  *venue.Venue
+	faults []venue.Fault
 	server *http.Server
 	url    string
 	served sync.WaitGroup
@@ -215,10 +216,11 @@ func simulate(seed uint64, faults string) (*simulated, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &simulated{venue: venue.New(venue.Config{Seed: seed, FlowEvery: 200 * time.Millisecond})}
+	s := &simulated{faults: list, venue: venue.New(venue.Config{Seed: seed, FlowEvery: 200 * time.Millisecond})}
 	if err := s.venue.Faults.Add(list...); err != nil {
 		return nil, fmt.Errorf("--faults: %w", err)
 	}
+	s.venue.Faults.Clear() // they were tried; the weather begins when trading does
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("simulated venue: %w", err)
@@ -239,6 +241,7 @@ func (s *simulated) close() {
 func (s *simulated) into(cfg *demo.Config) {
 	cfg.URL, cfg.Key, cfg.Secret = s.url, venue.DefaultKey, venue.DefaultSecret
 	cfg.Residual = 6 * time.Second // its presets let reads lag by at most 5 s
+	cfg.Ready = func() { s.venue.Faults.Add(s.faults...) }
 	cfg.Ledger = func(context.Context) (demo.Ledger, error) {
 		ledger := demo.Ledger{}
 		for id, o := range s.venue.Oracle().Orders {

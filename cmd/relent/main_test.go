@@ -107,6 +107,15 @@ func TestDemoForPeople(t *testing.T) {
 	}
 }
 
+// Every weather that the help names can be traded in, also one that begins in the dark.
+func TestDemoInAnOutage(t *testing.T) {
+	t.Parallel()
+	code, stdout, stderr := relent("demo", "--for", "3s", "--json", "--faults", "outage")
+	if code != 0 || !strings.Contains(stdout, `"orders_intended":0`) || strings.Contains(stdout, `"failed":0,`) {
+		t.Errorf("code %d, stdout\n%s\nstderr\n%s\nwant failed calls and no order", code, stdout, stderr)
+	}
+}
+
 // A venue of one's own choice, here one that another demo simulates, and one that is not there.
 func TestDemoOnAnotherVenue(t *testing.T) {
 	t.Parallel()

@@ -26,7 +26,8 @@ type Config struct {
 	// its API.
 	Ledger func(context.Context) (Ledger, error)
 
-	Show func(Snapshot) // called five times a second while trading; nil shows nothing
+	Ready func()         // called once, before trading begins; nil does nothing
+	Show  func(Snapshot) // called five times a second while trading; nil shows nothing
 }
 
 // A Ledger is what a venue really holds, by client id.
@@ -41,6 +42,20 @@ type Holding struct {
 // window is how long the venue may take to accept a signed request. Short, because it is the time
 // during which the fate of a lost order is open.
 const window = time.Second
+
+// filled returns c with defaults for what is not positive.
+func (c Config) filled() Config {
+	if c.Traders <= 0 {
+		c.Traders = 4
+	}
+	if c.Pause <= 0 {
+		c.Pause = 500 * time.Millisecond
+	}
+	if c.Ready == nil {
+		c.Ready = func() {}
+	}
+	return c
+}
 
 // Validate returns all mistakes, each beginning with the flag that sets it.
 func (c Config) Validate() error {

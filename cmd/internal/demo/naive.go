@@ -26,12 +26,8 @@ func RunNaive(ctx context.Context, stop <-chan struct{}, cfg Config) (Naive, err
 	if err := cfg.Validate(); err != nil {
 		return Naive{}, err
 	}
-	if cfg.Traders <= 0 {
-		cfg.Traders = 4
-	}
-	if cfg.Pause <= 0 {
-		cfg.Pause = 500 * time.Millisecond
-	}
+	cfg = cfg.filled()
+	cfg.Ready()
 	base := http.DefaultTransport.(*http.Transport).Clone()
 	defer base.CloseIdleConnections()
 	sdk := binance.NewClient(cfg.Key, cfg.Secret)

@@ -47,12 +47,7 @@ func Run(ctx context.Context, stop <-chan struct{}, cfg Config) (Report, error) 
 	if err := cfg.Validate(); err != nil {
 		return Report{}, err
 	}
-	if cfg.Traders <= 0 {
-		cfg.Traders = 4
-	}
-	if cfg.Pause <= 0 {
-		cfg.Pause = 500 * time.Millisecond
-	}
+	cfg = cfg.filled()
 	c := &counter{}
 	r := &run{cfg: cfg, counter: c, client: newClient(cfg, c), began: time.Now()}
 	c.tell = r.tellRetry
@@ -61,6 +56,7 @@ func Run(ctx context.Context, stop <-chan struct{}, cfg Config) (Report, error) 
 	if err := r.client.syncClock(ctx); err != nil {
 		return Report{}, fmt.Errorf("ask %s for its time: %w", cfg.URL, err)
 	}
+	cfg.Ready()
 
 	trading, cancel := context.WithTimeout(ctx, cfg.For)
 	defer cancel()
