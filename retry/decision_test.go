@@ -34,3 +34,13 @@ func BenchmarkDecide(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkErrorValue is the floor under a call that fails: the making of its error.
+func BenchmarkErrorValue(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		made = &Error{Name: "venue.place_order", Attempts: 1, Reason: ErrPermanent}
+	}
+}
+
+var made *Error
