@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"regexp"
 	"sync"
 	"time"
@@ -165,6 +166,9 @@ func innermost(err error) error {
 		if !ok {
 			return err
 		}
+		if v := reflect.ValueOf(err); v.Kind() == reflect.Pointer && v.IsNil() {
+			return err // whose methods may not bear it
+		}
 		inner := wrapper.Unwrap()
 		if inner == nil {
 			return err
@@ -193,5 +197,5 @@ var query = regexp.MustCompile(`(https?://[^\s"'?#]*)\?[^\s"']*`)
 // Redact returns the text of err without the query strings of URLs, which often hold keys and
 // signatures.
 func Redact(err error) string {
-	return query.ReplaceAllString(err.Error(), "$1?...")
+	return query.ReplaceAllString(fmt.Sprint(err), "$1?...") // Sprint bears nil pointers with methods
 }

@@ -137,6 +137,19 @@ func TestSlogMemoryIsBounded(t *testing.T) {
 	}
 }
 
+type pointed struct{ err error }
+
+func (p *pointed) Error() string { return p.err.Error() }
+func (p *pointed) Unwrap() error { return p.err }
+
+// A nil pointer in an error must not take the caller's program down.
+func TestSlogBearsNilPointers(t *testing.T) {
+	got := logged(t, &observe.Slog{}, slog.LevelError, func(p *retry.Policy) { p.MaxAttempts = 1; fail(p, context.Background(), (*pointed)(nil)) })
+	if !strings.Contains(got, `msg="outcome unknown"`) || !strings.Contains(got, "error=<nil>") {
+		t.Errorf("logged\n%s", got)
+	}
+}
+
 func TestSlogToTheDefaultLogger(t *testing.T) {
 	var out bytes.Buffer
 	before := slog.Default()

@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -116,7 +117,7 @@ type pointed struct {
 	hint time.Duration
 }
 
-func (p *pointed) Error() string             { return "pointed" }
+func (p *pointed) Error() string             { return "pointed at " + p.hint.String() }
 func (p *pointed) Unwrap() error             { return p.err }
 func (p *pointed) RetryAfter() time.Duration { return p.hint }
 
@@ -150,6 +151,8 @@ func TestHint(t *testing.T) {
 	fn, calls := always((*pointed)(nil))
 	if err := retry.Run(t.Context(), &retry.Policy{Idempotent: true, Backoff: immediate}, fn); *calls != 3 || err == nil {
 		t.Errorf("X34: %d calls, %v; want the retries of an ordinary error", *calls, err)
+	} else if text := err.Error(); !strings.HasSuffix(text, ": outcome unknown: <nil>") {
+		t.Errorf("X34: text %q", text)
 	}
 }
 

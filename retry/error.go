@@ -73,13 +73,13 @@ func (e *Error) Error() string {
 		b.WriteString(before + e.Elapsed.Round(precision(e.Elapsed)).String() + after)
 	}
 	if e.Reason != nil {
-		b.WriteString(": " + e.Reason.Error())
+		fmt.Fprintf(&b, ": %v", e.Reason) // which bears nil pointers with methods, as Error() would not
 	}
 	if e.Unknown && !errors.Is(e.Reason, ErrAmbiguous) {
 		b.WriteString(": outcome unknown")
 	}
 	if e.Last != nil && !same(e.Last, e.Reason) {
-		b.WriteString(": " + e.Last.Error())
+		fmt.Fprintf(&b, ": %v", e.Last)
 	}
 	return b.String()
 }
