@@ -2,8 +2,6 @@ package retry
 
 import (
 	"context"
-	"math/rand/v2"
-	"sync"
 	"time"
 )
 
@@ -19,7 +17,7 @@ type call struct {
 	outer  context.Context // the caller's
 
 	err      error // of the last attempt
-	since    int64 // nanoseconds after epoch when the call began, or when it first failed if partial; 0 if nothing asked
+	since    int64 // when the call began, or when it first failed if partial; 0 if nothing asked
 	attempts int32 // begun
 	below    int32 // further ones made by calls nested in ours
 
@@ -39,32 +37,6 @@ type call struct {
 	unscoped bool // the context has no scope
 }
 
-// extra is the state of a call whose policy has gates, an observer or a timeout.
-type extra struct {
-	ctx    context.Context // the caller's, ended at MaxElapsed
-	stop   context.CancelFunc
-	cancel context.CancelFunc // of the running attempt's context
-
-	id       uint64
-	started  time.Time
-	asked    time.Duration // when the present attempt was admitted, after started
-	began    time.Duration // when it began
-	took     time.Duration // how long the last attempt that ended ran
-	admitted int           // gates[:admitted] hold the present attempt
-
-	// What the gates were told of the attempts before the present one.
-	before        error
-	beforeClass   Class
-	beforeUnknown bool
-}
-
-// extras are used again, so that gates and observers cost no allocation. None is referred to once its call
-// has ended.
-var extras = sync.Pool{New: func() any { return new(extra) }}
-
-// epoch is what call.since counts from. It only makes moments small.
-var epoch = time.Now().Add(-time.Second)
-
 // set gives a call its policy and context.
 func (c *call) set(ctx context.Context, p *Policy) {
 	c.policy, c.outer, c.live = p, ctx, true
@@ -75,11 +47,8 @@ func (c *call) set(ctx context.Context, p *Policy) {
 		return
 	}
 	c.extra = extras.Get().(*extra)
-	c.ctx, c.started = c.outer, time.Now()
-	c.since = int64(c.started.Sub(epoch))
-	if len(p.Gates) > 0 || p.Observer != nil {
-		c.id = rand.Uint64()
-	}
+	c.ctx, c.since = c.outer, now()
+	c.asked, c.began = c.since, c.since
 }
 
 // open begins a call and admits its first attempt.
@@ -96,9 +65,16 @@ func (c *call) open(ctx context.Context, p *Policy, noFunc bool) *Error {
 		return nil
 	}
 	if p.MaxElapsed > 0 {
-		c.ctx, c.stop = context.WithDeadlineCause(ctx, c.started.Add(p.MaxElapsed), ErrElapsed)
+		c.ctx, c.stop = context.WithDeadlineCause(ctx, moment(c.since).Add(p.MaxElapsed), ErrElapsed)
 	}
-	if err := c.admission(); err != nil {
+	if len(p.Gates) == 0 {
+		return nil
+	}
+	err := c.admission()
+	if err == nil {
+		err = c.departure()
+	}
+	if err != nil {
 		return c.finish(c.refusal(err))
 	}
 	return nil
@@ -133,7 +109,7 @@ func (c *call) begin() context.Context {
 		return ctx
 	}
 	if c.attempts > 1 {
-		c.began = time.Since(c.started)
+		c.began = now()
 	}
 	if c.policy.AttemptTimeout > 0 {
 		ctx, c.cancel = context.WithTimeoutCause(ctx, c.policy.AttemptTimeout, ErrAttemptTimeout)
@@ -146,9 +122,9 @@ func (c *call) succeed() {
 	c.err, c.class, c.known = nil, 0, true
 	c.settle(Succeeded)
 	if c.policy.Observer != nil {
-		now := time.Now()
-		c.took = now.Sub(c.started) - c.began
-		c.report(Event{Kind: Finished, State: Succeeded}, now)
+		at := time.Now()
+		c.took = time.Duration(since(at) - c.began)
+		c.report(Event{Kind: Finished, State: Succeeded}, at)
 	}
 	c.release()
 }
@@ -158,12 +134,22 @@ func (c *call) wake() *Error {
 	if c.outer.Err() != nil {
 		return c.finish(context.Cause(c.outer))
 	}
-	if c.extra != nil && c.ctx.Err() != nil {
-		return c.finish(ErrElapsed)
+	if c.extra != nil {
+		switch {
+		case c.ctx.Err() != nil:
+			return c.finish(ErrElapsed)
+		case c.halted != nil && c.halted.Err() != nil:
+			return c.finish(context.Cause(c.halted))
+		}
 	}
 	if c.wait > 0 && c.policy.Validate != nil {
 		if err := c.valid(time.Now()); err != nil {
 			return c.finish(err)
+		}
+	}
+	if c.extra != nil {
+		if err := c.departure(); err != nil {
+			return c.finish(c.refusal(err))
 		}
 	}
 	return nil
@@ -189,10 +175,10 @@ func (c *call) finish(reason error) *Error {
 		e.class, _ = classify(reason)
 	}
 	if c.since != 0 {
-		now := time.Now()
-		e.Elapsed = now.Sub(epoch) - time.Duration(c.since)
+		at := time.Now()
+		e.Elapsed = time.Duration(since(at) - c.since)
 		if c.policy.Observer != nil {
-			c.report(Event{Kind: Finished, State: c.state, Reason: reason}, now)
+			c.report(Event{Kind: Finished, State: c.state, Reason: reason}, at)
 		}
 	}
 	c.release()
@@ -200,10 +186,10 @@ func (c *call) finish(reason error) *Error {
 }
 
 // report tells the observer, which there is.
-func (c *call) report(e Event, now time.Time) {
-	e.Policy, e.Call, e.At, e.Attempts = c.policy, c.id, now, int(c.attempts)
+func (c *call) report(e Event, at time.Time) {
+	e.Policy, e.Call, e.At, e.Attempts = c.policy, c.id, at, int(c.attempts)
 	e.Err, e.Class, e.Unclassified, e.Unknown, e.Took = c.err, c.class, !c.known, c.unknown, c.took
-	e.Elapsed = now.Sub(c.started)
+	e.Elapsed = time.Duration(since(at) - c.since)
 	c.live = c.live && e.Kind != Finished // before the call, so that an observer that panics is not told twice
 	c.policy.Observer.Observe(c.outer, e)
 }
@@ -212,12 +198,8 @@ func (c *call) report(e Event, now time.Time) {
 func (c *call) release() {
 	c.live = false
 	if x := c.extra; x != nil {
-		if x.stop != nil {
-			x.stop()
-		}
 		c.extra = nil
-		*x = extra{}
-		extras.Put(x)
+		x.release()
 	}
 }
 

@@ -28,7 +28,7 @@ func (c *call) decide(err error, j *judgement) *Error {
 		c.below += j.below()
 	}
 	if c.extra != nil {
-		c.took = time.Since(c.started) - c.began
+		c.took = time.Duration(now() - c.began)
 	}
 	if c.outer.Err() != nil {
 		// The caller gave up while the attempt ran, so its error speaks of the caller.
@@ -68,34 +68,36 @@ func (c *call) decide(err error, j *judgement) *Error {
 
 // plan checks that the wait fits, and gets leave for the attempt after it.
 func (c *call) plan(s *scope) *Error {
-	now := time.Now()
+	at := time.Now()
 	if c.since == 0 {
-		c.since, c.partial = int64(now.Sub(epoch)), true
+		c.since, c.partial = since(at), true
 	}
-	if reason := c.late(now, s); reason != nil {
+	if reason := c.late(at, s); reason != nil {
 		return c.finish(reason)
 	}
 	if c.extra == nil && c.policy.Validate == nil {
 		return nil
 	}
-	return c.permit(now)
+	return c.permit(at)
 }
 
 // permit asks the validator and the gates for the next attempt, and tells the observer of it. It is apart
 // from plan for the sake of the stack: few calls need it.
-func (c *call) permit(now time.Time) *Error {
-	if err := c.valid(now); err != nil {
+func (c *call) permit(at time.Time) *Error {
+	if err := c.valid(at); err != nil {
 		return c.finish(err)
 	}
 	if c.extra == nil {
 		return nil
 	}
-	c.asked = now.Sub(c.started)
-	if err := c.admission(); err != nil {
-		return c.finish(c.refusal(err))
+	c.asked = since(at)
+	if len(c.policy.Gates) > 0 {
+		if err := c.admission(); err != nil {
+			return c.finish(c.refusal(err))
+		}
 	}
 	if c.policy.Observer != nil {
-		c.report(Event{Kind: Retrying, State: Failed, Wait: c.wait}, now)
+		c.report(Event{Kind: Retrying, State: Failed, Wait: c.wait}, at)
 	}
 	return nil
 }
@@ -156,26 +158,26 @@ func (c *call) floor() time.Duration {
 }
 
 // late says why the wait, and an attempt after it, do not fit into the time that is left.
-func (c *call) late(now time.Time, s *scope) error {
+func (c *call) late(at time.Time, s *scope) error {
 	need := sum(c.wait, c.policy.expected())
-	if deadline, ok := c.outer.Deadline(); ok && deadline.Sub(now) <= need {
+	if deadline, ok := c.outer.Deadline(); ok && deadline.Sub(at) <= need {
 		return ErrDeadline
 	}
-	if most := c.policy.MaxElapsed; most > 0 && c.started.Add(most).Sub(now) <= need {
+	if most := c.policy.MaxElapsed; most > 0 && moment(c.since).Add(most).Sub(at) <= need {
 		return ErrElapsed
 	}
-	if s != nil && !s.until.IsZero() && s.until.Sub(now) < c.wait {
+	if s != nil && !s.until.IsZero() && s.until.Sub(at) < c.wait {
 		return ErrLimited
 	}
 	return nil
 }
 
 // valid asks the caller whether another attempt still makes sense.
-func (c *call) valid(now time.Time) error {
+func (c *call) valid(at time.Time) error {
 	if c.policy.Validate == nil {
 		return nil
 	}
-	a := Attempt{Policy: c.policy, Number: int(c.attempts) + 1, At: now, Wait: c.wait, Err: c.err, Class: c.class, Unknown: c.unknown}
+	a := Attempt{Policy: c.policy, Number: int(c.attempts) + 1, At: at, Wait: c.wait, Err: c.err, Class: c.class, Unknown: c.unknown}
 	if c.extra != nil {
 		a.Call = c.id
 	}

@@ -47,10 +47,10 @@ func rest[T any](v T, err error, w *call, fn func(context.Context) (T, error)) (
 		return v, err
 	}
 	for next := w; next != nil; {
-		if w.policy.Nudge == nil {
+		if w.policy.Nudge == nil && w.extra == nil {
 			w.sleep()
 		} else {
-			w.sleepNudged()
+			w.listen()
 		}
 		v, err, next = proceed(w, fn)
 	}

@@ -23,16 +23,68 @@ type Gate interface {
 	Settle(a Attempt, o Outcome)
 }
 
+// A Starter is a Gate that also has a word when an attempt begins. Admit comes before the wait
+// between two attempts; Start comes after it, directly before the function is called, for the
+// first attempt too. Starters are asked in reverse order, so the first gate has the last word:
+// whatever Start of a gate further down waited for, the first gate judges after it.
+type Starter interface {
+	Gate
+
+	// Start lets an admitted attempt begin by returning nil. Any other error ends the call, and
+	// the attempt is settled as [NotStarted]. Start may wait, as long as ctx and
+	// [Attempt.Halted] allow.
+	Start(ctx context.Context, a Attempt) error
+}
+
+// A Halter is a Starter that can end calls while they wait: a stop switch. The first one among the
+// gates of a policy is heard; any others are asked, but cannot wake a call.
+type Halter interface {
+	Starter
+
+	// Halted returns a context that ends when the calls that wait now must end, with the reason as its
+	// cause. A gate that goes on after a stop returns a new one from then on.
+	Halted() context.Context
+}
+
 // An Attempt is what a gate or validator learns about an attempt before it starts.
 type Attempt struct {
 	Policy  *Policy       // of the call; not to be modified
-	Call    uint64        // random number that identifies the call in this process
+	Call    uint64        // identifies the call in this process; calls elsewhere hardly ever share it
 	Number  int           // 1 is the first
 	At      time.Time     // when it was asked for, before the wait
 	Wait    time.Duration // between admission and start
 	Err     error         // of the attempt before; nil for the first
 	Class   Class         // of Err
 	Unknown bool          // an earlier attempt of the call may have had its effect
+	Lane    uint32        // calls on one processor mostly share it: the index of a sharded counter; fixed for a call
+	Note    *uint64       // what this gate wants to know again: see Keep; may be nil
+
+	halter Halter // that the call hears; nil for none
+}
+
+// Keep remembers v for the gate that was handed a, until it settles the attempt. It does nothing if
+// there is no room, as in an Attempt made by hand without a Note.
+func (a Attempt) Keep(v uint64) {
+	if a.Note != nil {
+		*a.Note = v
+	}
+}
+
+// Kept returns what the gate kept in Admit or Start of this attempt; 0 if nothing.
+func (a Attempt) Kept() uint64 {
+	if a.Note == nil {
+		return 0
+	}
+	return *a.Note
+}
+
+// Halted is for gates that wait: a stop ends the context that it returns, and the gate should then
+// return its cause. It is never nil.
+func (a Attempt) Halted() context.Context {
+	if a.halter == nil {
+		return context.Background()
+	}
+	return a.halter.Halted()
 }
 
 // A State says how an admitted attempt ended.

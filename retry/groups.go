@@ -1,72 +1,99 @@
 package retry
 
-import (
-	"context"
-	"time"
-)
+import "context"
 
-// groups are the parked calls by the context that ends them: calls that share a context share the
-// watch on it.
-type groups map[<-chan struct{}]*group
-
-// A group is the parked calls of one context, linked by parked.next and prev.
+// A group is the parked calls that one context ends: their own, or that of a stop. They share the watch on it.
 type group struct {
-	done <-chan struct{}
+	groupKey
 	stop func() bool // ends the watch
 	head *parked
 }
 
-// watch has c woken when its context ends. p.mu is held.
+type groupKey struct {
+	done <-chan struct{} // of the context
+	halt bool            // the context is that of a stop, and the links are those of extra
+}
+
+// A link is a call's place in a group, or in a queue.
+type link struct {
+	group      *group // nil if nothing can end the call, or if it is not in the schedule
+	next, prev *parked
+}
+
+// in is the link of c that g uses.
+func (c *parked) in(g *group) *link {
+	if g.halt {
+		return &c.extra.link
+	}
+	return &c.link
+}
+
+// watch has c woken when its context ends, or when a stop comes. p.mu is held.
 func (p *Pool) watch(c *parked) {
-	ctx := c.bounded()
-	done := ctx.Done()
-	if done == nil {
-		return
+	p.join(c, c.bounded(), false)
+	if c.extra != nil && c.halted != nil {
+		p.join(c, c.halted, true)
 	}
-	g := p.contexts[done]
-	if g == nil {
-		if p.contexts == nil {
-			p.contexts = make(groups)
-		}
-		g = &group{done: done}
-		p.contexts[done] = g
-		g.stop = context.AfterFunc(ctx, func() { p.cancel(g) })
-	}
-	c.group, c.next, c.prev = g, g.head, nil
-	if g.head != nil {
-		g.head.prev = c
-	}
-	g.head = c
 }
 
 // unwatch is the end of watch. p.mu is held.
 func (p *Pool) unwatch(c *parked) {
-	g := c.group
+	p.part(c, &c.link)
+	if c.extra != nil {
+		p.part(c, &c.extra.link)
+	}
+}
+
+// join adds c to the calls that ctx ends. p.mu is held.
+func (p *Pool) join(c *parked, ctx context.Context, halt bool) {
+	key := groupKey{ctx.Done(), halt}
+	if key.done == nil {
+		return
+	}
+	g := p.groups[key]
+	if g == nil {
+		if p.groups == nil {
+			p.groups = make(map[groupKey]*group)
+		}
+		g = &group{groupKey: key}
+		p.groups[key] = g
+		g.stop = context.AfterFunc(ctx, func() { p.end(g) })
+	}
+	*c.in(g) = link{group: g, next: g.head}
+	if g.head != nil {
+		g.head.in(g).prev = c
+	}
+	g.head = c
+}
+
+// part takes c out of the group of one of its links, if there is one. p.mu is held.
+func (p *Pool) part(c *parked, l *link) {
+	g := l.group
 	if g == nil {
 		return
 	}
-	if c.prev == nil {
-		g.head = c.next
+	if l.prev == nil {
+		g.head = l.next
 	} else {
-		c.prev.next = c.next
+		l.prev.in(g).next = l.next
 	}
-	if c.next != nil {
-		c.next.prev = c.prev
+	if l.next != nil {
+		l.next.in(g).prev = l.prev
 	}
-	c.group, c.next, c.prev = nil, nil, nil
-	if g.head == nil && p.contexts[g.done] == g {
-		delete(p.contexts, g.done)
+	*l = link{}
+	if g.head == nil && p.groups[g.groupKey] == g {
+		delete(p.groups, g.groupKey)
 		g.stop()
 	}
 }
 
-// cancel makes ready all calls of a context that has ended.
-func (p *Pool) cancel(g *group) {
+// end makes ready all calls of a context that has ended.
+func (p *Pool) end(g *group) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for c := g.head; c != nil; c = g.head {
 		p.schedule.remove(int(c.slot))
 		p.unpark(c)
 	}
-	p.aim(int64(time.Since(epoch)))
+	p.aim(now())
 }

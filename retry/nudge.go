@@ -1,9 +1,6 @@
 package retry
 
-import (
-	"container/list"
-	"time"
-)
+import "container/list"
 
 // nudges are the parked calls that listen to one nudge channel. One goroutine receives for all of
 // them, and lives only while there are any.
@@ -61,7 +58,7 @@ func (p *Pool) receive(n *nudges) {
 					break
 				}
 			}
-			p.aim(int64(time.Since(epoch)))
+			p.aim(now())
 			p.mu.Unlock()
 			if !open {
 				return
@@ -76,7 +73,7 @@ func (p *Pool) hasten(c *parked, open bool) {
 	c.deaf = !open
 	e := p.schedule[c.slot]
 	e.until -= int64(c.wait - c.floor())
-	if c.floor() > 0 && e.until > int64(time.Since(epoch)) {
+	if c.floor() > 0 && e.until > now() {
 		p.schedule.place(int(c.slot), e)
 		return
 	}

@@ -22,7 +22,7 @@ type Pool struct {
 	schedule schedule // to become ready
 	timer    *time.Timer
 	aimed    int64 // when the timer fires, after epoch
-	contexts groups
+	groups   map[groupKey]*group
 	nudges   map[<-chan struct{}]*nudges
 	workers  int
 	calls    int
@@ -39,12 +39,11 @@ type task interface {
 // parked is what a pool keeps of a call, also while it waits.
 type parked struct {
 	call
-	task       task
-	next, prev *parked // in the queue, or among those of one context
-	group      *group  // of the context; nil if nothing ends it, or if the call is not in the schedule
-	ear        *ear    // nil if the call does not listen to a nudge channel
-	slot       int32   // in the schedule; -1 if not there
-	opened     bool
+	task   task
+	link         // in the queue, or among the calls that one context ends
+	ear    *ear  // nil if the call does not listen to a nudge channel
+	slot   int32 // in the schedule; -1 if not there
+	opened bool
 }
 
 func (p *Pool) limit() int {
@@ -131,9 +130,9 @@ func (p *Pool) park(c *parked) {
 			p.listen(c)
 		}
 	}
-	now := int64(time.Since(epoch))
-	p.schedule.add(slot{int64(sum(time.Duration(now), wait)), c})
-	p.aim(now)
+	at := now()
+	p.schedule.add(slot{int64(sum(time.Duration(at), wait)), c})
+	p.aim(at)
 	p.watch(c)
 }
 
@@ -152,8 +151,8 @@ func (p *Pool) expire() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.timer = nil
-	now := int64(time.Since(epoch))
-	for n := 1; len(p.schedule) > 0 && p.schedule[0].until <= now; n++ {
+	at := now()
+	for n := 1; len(p.schedule) > 0 && p.schedule[0].until <= at; n++ {
 		c := p.schedule[0].call
 		p.schedule.remove(0)
 		p.unpark(c)
@@ -161,15 +160,15 @@ func (p *Pool) expire() {
 			p.mu.Unlock()
 			runtime.Gosched()
 			p.mu.Lock()
-			now = int64(time.Since(epoch))
+			at = now()
 		}
 	}
-	p.aim(now)
+	p.aim(at)
 }
 
 // aim sets the timer to the first call of the schedule, and drops it when there is none, so that
 // an idle pool holds nothing. p.mu is held.
-func (p *Pool) aim(now int64) {
+func (p *Pool) aim(at int64) {
 	if len(p.schedule) == 0 {
 		if p.timer != nil {
 			p.timer.Stop()
@@ -180,9 +179,9 @@ func (p *Pool) aim(now int64) {
 	first := p.schedule[0].until
 	switch {
 	case p.timer == nil:
-		p.timer = time.AfterFunc(time.Duration(first-now), p.expire)
+		p.timer = time.AfterFunc(time.Duration(first-at), p.expire)
 	case first != p.aimed:
-		p.timer.Reset(time.Duration(first - now))
+		p.timer.Reset(time.Duration(first - at))
 	}
 	p.aimed = first
 }

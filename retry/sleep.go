@@ -27,14 +27,14 @@ func (c *call) forget() {
 
 // pass lets the wait pass.
 func (c *call) pass() {
-	if c.policy.Nudge == nil {
+	if c.policy.Nudge == nil && c.extra == nil {
 		c.sleep()
 	} else {
-		c.sleepNudged()
+		c.listen()
 	}
 }
 
-// sleep returns after the wait, or when the context ends. It is apart from sleepNudged for its smaller
+// sleep returns after the wait, or when the context ends. It is apart from listen for its smaller
 // stack frame.
 func (c *call) sleep() {
 	timer := time.NewTimer(c.wait)
@@ -45,8 +45,8 @@ func (c *call) sleep() {
 	}
 }
 
-// sleepNudged returns after the wait, or when the context ends, or when a nudge comes.
-func (c *call) sleepNudged() {
+// listen returns after the wait, or when the context ends, when a stop comes, or a nudge.
+func (c *call) listen() {
 	wait, nudge := c.wait, c.policy.Nudge
 	if c.nudgedBefore() {
 		if wait = c.floor(); wait <= 0 {
@@ -66,6 +66,8 @@ func (c *call) sleepNudged() {
 			return
 		case <-c.bounded().Done():
 			return
+		case <-c.stopped():
+			return
 		case _, open := <-nudge:
 			c.deaf = !open
 			if nudge = nil; c.floor() <= 0 {
@@ -79,7 +81,7 @@ func (c *call) sleepNudged() {
 // nudgedBefore takes a nudge that came before the wait. A channel that is closed by then nudges
 // this call no more: it would make every wait of every call end at once.
 func (c *call) nudgedBefore() bool {
-	if c.deaf {
+	if c.deaf || c.policy.Nudge == nil {
 		return false
 	}
 	select {

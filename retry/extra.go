@@ -1,0 +1,68 @@
+package retry
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// extra is the state of a call whose policy has gates, an observer or a timeout.
+type extra struct {
+	ctx    context.Context // the caller's, ended at MaxElapsed
+	stop   context.CancelFunc
+	cancel context.CancelFunc // of the running attempt's context
+
+	asked int64         // when the present attempt was admitted
+	began int64         // when it began
+	took  time.Duration // how long the last attempt that ended ran
+
+	// What the gates were told of the attempts before the present one.
+	before        error
+	beforeClass   Class
+	beforeUnknown bool
+
+	starters bool // some gate is a Starter
+	admitted int  // gates[:admitted] hold the present attempt
+	halter   Halter
+	halted   context.Context // ends the present wait; nil without a halter, and in first attempts
+	link     link            // among the parked calls that it ends
+
+	few  [4]uint64 // the notes of the gates
+	many []uint64  // the notes of all gates, if there are more
+
+	id   uint64 // of the call
+	lane uint32 // for life
+}
+
+// extras are used again, so that gates and observers cost no allocation. None is referred to once its call
+// has ended. A pool hands what was put back on a processor to the next who asks on it, which is why the
+// lane of an extra says where a call runs.
+var extras = sync.Pool{New: func() any { return &extra{id: rand.Uint64(), lane: lanes.Add(1)} }}
+
+// lanes counts the extras made.
+var lanes atomic.Uint32
+
+// release gives x back with all that it holds.
+func (x *extra) release() {
+	if x.stop != nil {
+		x.stop()
+		x.stop = nil
+	}
+	x.ctx, x.before, x.beforeClass, x.beforeUnknown = nil, nil, 0, false
+	x.took, x.starters, x.admitted, x.halter, x.halted, x.many = 0, false, 0, nil, nil, nil
+	x.id += 0x9e3779b97f4a7c15 // odd, so that an id comes back only after all others (Weyl's sequence)
+	extras.Put(x)
+}
+
+// note is the room of the gate at i.
+func (x *extra) note(i, gates int) *uint64 {
+	if gates <= len(x.few) {
+		return &x.few[i&(len(x.few)-1)]
+	}
+	if x.many == nil {
+		x.many = make([]uint64, gates)
+	}
+	return &x.many[i]
+}
