@@ -1,18 +1,21 @@
 package retry
 
+import "time"
+
 // admission asks the gates for the next attempt.
-func (c *call) admission() error {
+func (c *call) admission(at time.Time) error {
 	gates := c.policy.Gates
 	x := c.extra
-	x.before, x.beforeClass, x.beforeUnknown = c.err, c.class, c.unknown
 	if x.halter != nil {
 		x.halted = x.halter.Halted() // before any gate is asked: a stop after this is a stop during the wait
 	}
-	a := c.attempt(c.attempts + 1)
+	a := &x.attempt
+	a.Policy, a.Number, a.At, a.Wait = c.policy, int(c.attempts)+1, at, c.wait
+	a.Err, a.Class, a.Unknown = c.err, c.class, c.unknown
 	for i, g := range gates {
 		if g != nil {
 			if c.attempts == 0 {
-				x.meet(g, &a)
+				x.meet(g)
 			}
 			a.Note = x.note(i, len(gates))
 			*a.Note = 0
@@ -26,52 +29,33 @@ func (c *call) admission() error {
 }
 
 // meet finds out what else a gate can do, once for each call.
-func (x *extra) meet(g Gate, a *Attempt) {
+func (x *extra) meet(g Gate) {
 	s, ok := g.(Starter)
 	if !ok {
 		return
 	}
 	x.starters = true
 	if x.halter == nil {
-		if h, ok := s.(Halter); ok {
-			x.halter, a.halter = h, h
-		}
+		x.halter, _ = s.(Halter)
 	}
 }
 
 // departure asks those gates that have a word when an attempt begins, the first gate last.
 func (c *call) departure() error {
-	if !c.starters {
+	x := c.extra
+	if !x.starters {
 		return nil
 	}
 	gates := c.policy.Gates
-	a := c.attempt(c.attempts + 1)
 	for i := len(gates) - 1; i >= 0; i-- {
 		if s, ok := gates[i].(Starter); ok {
-			a.Note = c.note(i, len(gates))
-			if err := s.Start(c.ctx, a); err != nil {
+			x.attempt.Note = x.note(i, len(gates))
+			if err := s.Start(x.ctx, &x.attempt); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
-}
-
-// attempt is what the gates are told of the attempt they hold.
-func (c *call) attempt(number int32) Attempt {
-	x := c.extra
-	return Attempt{
-		Policy:  c.policy,
-		Call:    x.id,
-		Number:  int(number),
-		At:      moment(x.asked),
-		Wait:    c.wait,
-		Err:     x.before,
-		Class:   x.beforeClass,
-		Unknown: x.beforeUnknown,
-		Lane:    x.lane,
-		halter:  x.halter,
-	}
 }
 
 // refusal says why a gate refused: because of the time, if that is what ended the gate's wait.
@@ -103,23 +87,23 @@ func (c *call) hand(s State) {
 	if x.admitted == 0 {
 		return
 	}
-	a, o := c.attempt(c.attempts), Outcome{State: s}
-	if s == NotStarted {
-		a.Number++
-	} else {
-		o.Start, o.Err, o.Class = moment(x.began), c.err, c.class
+	o := &x.outcome
+	o.State = s
+	if s != NotStarted {
+		o.Start, o.Err, o.Class = x.began, c.err, c.class
 		if s != Succeeded && x.took > 0 {
-			o.End = o.Start.Add(x.took)
+			o.End = x.began.Add(x.took)
 		}
 	}
 	gates := c.policy.Gates
 	for x.admitted > 0 {
 		x.admitted-- // first, so that a gate that panics is not settled twice
 		if g := gates[x.admitted]; g != nil {
-			a.Note = x.note(x.admitted, len(gates))
-			g.Settle(a, o)
+			x.attempt.Note = x.note(x.admitted, len(gates))
+			g.Settle(&x.attempt, o)
 		}
 	}
+	*o = Outcome{}
 }
 
 // stopped returns the channel whose closing ends the present wait for the sake of a stop; nil for never.

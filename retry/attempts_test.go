@@ -94,7 +94,7 @@ func TestLeavingTheLoop(t *testing.T) {
 		g, r := &fakeGate{}, &recorder{}
 		ctx := test.with
 		if test.state == retry.Canceled {
-			g.admit = func(context.Context, retry.Attempt) { ctx.(*later).cancel() }
+			g.admit = func(context.Context, *retry.Attempt) { ctx.(*later).cancel() }
 		}
 		err := leave(ctx, &retry.Policy{Gates: []retry.Gate{g}, Observer: r})
 		if err != refused {

@@ -93,8 +93,8 @@ func nothing(context.Context) error { return nil }
 
 type open struct{}
 
-func (open) Admit(context.Context, retry.Attempt) error { return nil }
-func (open) Settle(retry.Attempt, retry.Outcome)        {}
+func (open) Admit(context.Context, *retry.Attempt) error { return nil }
+func (open) Settle(*retry.Attempt, *retry.Outcome)       {}
 
 var errBusy = retry.Mark(errors.New("busy"), retry.Transient)
 

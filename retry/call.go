@@ -48,7 +48,7 @@ func (c *call) set(ctx context.Context, p *Policy) {
 	}
 	c.extra = extras.Get().(*extra)
 	c.ctx, c.since = c.outer, now()
-	c.asked, c.began = c.since, c.since
+	c.began = moment(c.since)
 }
 
 // open begins a call and admits its first attempt.
@@ -65,12 +65,12 @@ func (c *call) open(ctx context.Context, p *Policy, noFunc bool) *Error {
 		return nil
 	}
 	if p.MaxElapsed > 0 {
-		c.ctx, c.stop = context.WithDeadlineCause(ctx, moment(c.since).Add(p.MaxElapsed), ErrElapsed)
+		c.ctx, c.stop = context.WithDeadlineCause(ctx, c.began.Add(p.MaxElapsed), ErrElapsed)
 	}
 	if len(p.Gates) == 0 {
 		return nil
 	}
-	err := c.admission()
+	err := c.admission(c.began)
 	if err == nil {
 		err = c.departure()
 	}
@@ -109,7 +109,7 @@ func (c *call) begin() context.Context {
 		return ctx
 	}
 	if c.attempts > 1 {
-		c.began = now()
+		c.began = moment(now())
 	}
 	if c.policy.AttemptTimeout > 0 {
 		ctx, c.cancel = context.WithTimeoutCause(ctx, c.policy.AttemptTimeout, ErrAttemptTimeout)
@@ -123,7 +123,7 @@ func (c *call) succeed() {
 	c.settle(Succeeded)
 	if c.policy.Observer != nil {
 		at := time.Now()
-		c.took = time.Duration(since(at) - c.began)
+		c.took = at.Sub(c.began)
 		c.report(Event{Kind: Finished, State: Succeeded}, at)
 	}
 	c.release()
@@ -187,7 +187,7 @@ func (c *call) finish(reason error) *Error {
 
 // report tells the observer, which there is.
 func (c *call) report(e Event, at time.Time) {
-	e.Policy, e.Call, e.At, e.Attempts = c.policy, c.id, at, int(c.attempts)
+	e.Policy, e.Call, e.At, e.Attempts = c.policy, c.attempt.Call, at, int(c.attempts)
 	e.Err, e.Class, e.Unclassified, e.Unknown, e.Took = c.err, c.class, !c.known, c.unknown, c.took
 	e.Elapsed = time.Duration(since(at) - c.since)
 	c.live = c.live && e.Kind != Finished // before the call, so that an observer that panics is not told twice

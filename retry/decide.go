@@ -28,7 +28,7 @@ func (c *call) decide(err error, j *judgement) *Error {
 		c.below += j.below()
 	}
 	if c.extra != nil {
-		c.took = time.Duration(now() - c.began)
+		c.took = time.Since(c.began)
 	}
 	if c.outer.Err() != nil {
 		// The caller gave up while the attempt ran, so its error speaks of the caller.
@@ -90,9 +90,8 @@ func (c *call) permit(at time.Time) *Error {
 	if c.extra == nil {
 		return nil
 	}
-	c.asked = since(at)
 	if len(c.policy.Gates) > 0 {
-		if err := c.admission(); err != nil {
+		if err := c.admission(at); err != nil {
 			return c.finish(c.refusal(err))
 		}
 	}
@@ -179,7 +178,7 @@ func (c *call) valid(at time.Time) error {
 	}
 	a := Attempt{Policy: c.policy, Number: int(c.attempts) + 1, At: at, Wait: c.wait, Err: c.err, Class: c.class, Unknown: c.unknown}
 	if c.extra != nil {
-		a.Call = c.id
+		a.Call = c.attempt.Call
 	}
 	if err := c.policy.Validate(c.bounded(), a); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalid, err)

@@ -345,7 +345,7 @@ func TestCancelEndsAWaitAtOnce(t *testing.T) {
 func TestMaxElapsedEndsAWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		// A gate that waits makes the plan, which fitted, late.
-		g := &fakeGate{admit: func(_ context.Context, a retry.Attempt) {
+		g := &fakeGate{admit: func(_ context.Context, a *retry.Attempt) {
 			if a.Number == 2 {
 				time.Sleep(300 * time.Millisecond)
 			}
@@ -386,13 +386,13 @@ func TestManyFailuresKeepOneError(t *testing.T) {
 
 type stopAt struct{ n int }
 
-func (s *stopAt) Admit(_ context.Context, a retry.Attempt) error {
+func (s *stopAt) Admit(_ context.Context, a *retry.Attempt) error {
 	if a.Number >= s.n {
 		return refused
 	}
 	return nil
 }
-func (s *stopAt) Settle(retry.Attempt, retry.Outcome) {}
+func (s *stopAt) Settle(*retry.Attempt, *retry.Outcome) {}
 
 func TestErrorTexts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -14,17 +14,13 @@ type extra struct {
 	stop   context.CancelFunc
 	cancel context.CancelFunc // of the running attempt's context
 
-	asked int64         // when the present attempt was admitted
-	began int64         // when it began
+	began time.Time     // when the present attempt began; of the first, when the call did
 	took  time.Duration // how long the last attempt that ended ran
 
-	// What the gates were told of the attempts before the present one.
-	before        error
-	beforeClass   Class
-	beforeUnknown bool
-
-	starters bool // some gate is a Starter
-	admitted int  // gates[:admitted] hold the present attempt
+	attempt  Attempt // as the gates were told of it: the present one, or the one before while nobody holds another
+	outcome  Outcome // while the gates are told of it
+	starters bool    // some gate is a Starter
+	admitted int     // gates[:admitted] hold the present attempt
 	halter   Halter
 	halted   context.Context // ends the present wait; nil without a halter, and in first attempts
 	link     link            // among the parked calls that it ends
@@ -32,14 +28,16 @@ type extra struct {
 	few  [4]uint64 // the notes of the gates
 	many []uint64  // the notes of all gates, if there are more
 
-	id   uint64 // of the call
-	lane uint32 // for life
 }
 
 // extras are used again, so that gates and observers cost no allocation. None is referred to once its call
 // has ended. A pool hands what was put back on a processor to the next who asks on it, which is why the
 // lane of an extra says where a call runs.
-var extras = sync.Pool{New: func() any { return &extra{id: rand.Uint64(), lane: lanes.Add(1)} }}
+var extras = sync.Pool{New: func() any {
+	x := &extra{attempt: Attempt{Call: rand.Uint64(), Lane: lanes.Add(1)}}
+	x.attempt.of = x
+	return x
+}}
 
 // lanes counts the extras made.
 var lanes atomic.Uint32
@@ -50,9 +48,10 @@ func (x *extra) release() {
 		x.stop()
 		x.stop = nil
 	}
-	x.ctx, x.before, x.beforeClass, x.beforeUnknown = nil, nil, 0, false
-	x.took, x.starters, x.admitted, x.halter, x.halted, x.many = 0, false, 0, nil, nil, nil
-	x.id += 0x9e3779b97f4a7c15 // odd, so that an id comes back only after all others (Weyl's sequence)
+	a := &x.attempt
+	a.Policy, a.Wait, a.Err, a.Class, a.Unknown = nil, 0, nil, 0, false
+	a.Call += 0x9e3779b97f4a7c15 // odd, so that a number comes back only after all others (Weyl's sequence)
+	x.ctx, x.took, x.starters, x.halter, x.halted, x.many = nil, 0, false, nil, nil, nil
 	extras.Put(x)
 }
 

@@ -50,7 +50,7 @@ type fakeGate struct {
 	name   string
 	refuse int
 	err    error
-	admit  func(context.Context, retry.Attempt)
+	admit  func(context.Context, *retry.Attempt)
 
 	mu  sync.Mutex
 	log *[]string
@@ -58,10 +58,10 @@ type fakeGate struct {
 	in  []retry.Attempt
 }
 
-func (g *fakeGate) Admit(ctx context.Context, a retry.Attempt) error {
+func (g *fakeGate) Admit(ctx context.Context, a *retry.Attempt) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.in = append(g.in, a)
+	g.in = append(g.in, *a)
 	if g.admit != nil {
 		g.admit(ctx, a)
 	}
@@ -73,10 +73,10 @@ func (g *fakeGate) Admit(ctx context.Context, a retry.Attempt) error {
 	return nil
 }
 
-func (g *fakeGate) Settle(a retry.Attempt, o retry.Outcome) {
+func (g *fakeGate) Settle(a *retry.Attempt, o *retry.Outcome) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.out = append(g.out, o)
+	g.out = append(g.out, *o)
 	g.note("%s settles %d %v", g.name, a.Number, o.State)
 }
 

@@ -195,7 +195,7 @@ func TestGoexitInAPool(t *testing.T) {
 func TestGoMaxElapsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := retry.WithPool(t.Context(), &retry.Pool{})
-		g := &fakeGate{admit: func(_ context.Context, a retry.Attempt) {
+		g := &fakeGate{admit: func(_ context.Context, a *retry.Attempt) {
 			if a.Number == 2 {
 				time.Sleep(300 * time.Millisecond)
 			}

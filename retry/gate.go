@@ -13,14 +13,17 @@ import (
 // [NotStarted], in reverse order, and the call ends. Gates run in the caller's goroutine and must be
 // safe for concurrent use. They do not read the clock: the times in Attempt and Outcome are
 // theirs, so that a simulator can replay them.
+//
+// What the pointers refer to belongs to the engine, which uses it again: a gate reads it during
+// the call and copies what it wants to keep. (By value, the copies would cost more than the gates.)
 type Gate interface {
 	// Admit lets an attempt start by returning nil. Any other error ends the call, and can be
 	// found with errors.Is in the error of the call. Admit may wait, as long as ctx allows.
-	Admit(ctx context.Context, a Attempt) error
+	Admit(ctx context.Context, a *Attempt) error
 
 	// Settle is called exactly once for each admitted attempt, whatever happens to it: success,
 	// failure, a call that ends before the attempt starts, a panic.
-	Settle(a Attempt, o Outcome)
+	Settle(a *Attempt, o *Outcome)
 }
 
 // A Starter is a Gate that also has a word when an attempt begins. Admit comes before the wait
@@ -33,7 +36,7 @@ type Starter interface {
 	// Start lets an admitted attempt begin by returning nil. Any other error ends the call, and
 	// the attempt is settled as [NotStarted]. Start may wait, as long as ctx and
 	// [Attempt.Halted] allow.
-	Start(ctx context.Context, a Attempt) error
+	Start(ctx context.Context, a *Attempt) error
 }
 
 // A Halter is a Starter that can end calls while they wait: a stop switch. The first one among the
@@ -59,19 +62,19 @@ type Attempt struct {
 	Lane    uint32        // calls on one processor mostly share it: the index of a sharded counter; fixed for a call
 	Note    *uint64       // what this gate wants to know again: see Keep; may be nil
 
-	halter Halter // that the call hears; nil for none
+	of *extra // the call's; nil in an Attempt made by hand
 }
 
 // Keep remembers v for the gate that was handed a, until it settles the attempt. It does nothing if
 // there is no room, as in an Attempt made by hand without a Note.
-func (a Attempt) Keep(v uint64) {
+func (a *Attempt) Keep(v uint64) {
 	if a.Note != nil {
 		*a.Note = v
 	}
 }
 
 // Kept returns what the gate kept in Admit or Start of this attempt; 0 if nothing.
-func (a Attempt) Kept() uint64 {
+func (a *Attempt) Kept() uint64 {
 	if a.Note == nil {
 		return 0
 	}
@@ -80,11 +83,11 @@ func (a Attempt) Kept() uint64 {
 
 // Halted is for gates that wait: a stop ends the context that it returns, and the gate should then
 // return its cause. It is never nil.
-func (a Attempt) Halted() context.Context {
-	if a.halter == nil {
+func (a *Attempt) Halted() context.Context {
+	if a.of == nil || a.of.halter == nil {
 		return context.Background()
 	}
-	return a.halter.Halted()
+	return a.of.halter.Halted()
 }
 
 // A State says how an admitted attempt ended.

@@ -182,14 +182,14 @@ func TestPanicsOfParts(t *testing.T) {
 
 type panicky struct{ admit bool }
 
-func (p *panicky) Admit(context.Context, retry.Attempt) error {
+func (p *panicky) Admit(context.Context, *retry.Attempt) error {
 	if p.admit {
 		panic("boom")
 	}
 	return nil
 }
 
-func (p *panicky) Settle(retry.Attempt, retry.Outcome) {
+func (p *panicky) Settle(*retry.Attempt, *retry.Outcome) {
 	if !p.admit {
 		panic("boom")
 	}
@@ -269,8 +269,8 @@ func TestGateWaitIsBoundByTheCall(t *testing.T) {
 // waiting is a gate that waits for ever.
 type waiting struct{}
 
-func (waiting) Admit(ctx context.Context, _ retry.Attempt) error { <-ctx.Done(); return ctx.Err() }
-func (waiting) Settle(retry.Attempt, retry.Outcome)              {}
+func (waiting) Admit(ctx context.Context, _ *retry.Attempt) error { <-ctx.Done(); return ctx.Err() }
+func (waiting) Settle(*retry.Attempt, *retry.Outcome)             {}
 
 func TestEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -21,7 +21,7 @@ type fakeStarter struct {
 	refuseStart int
 }
 
-func (g *fakeStarter) Start(_ context.Context, a retry.Attempt) error {
+func (g *fakeStarter) Start(_ context.Context, a *retry.Attempt) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if a.Number == g.refuseStart {
@@ -54,7 +54,7 @@ func TestStartersAreAskedInReverseAfterTheWait(t *testing.T) {
 		a := &fakeStarter{fakeGate: fakeGate{name: "a", log: &log}}
 		b := &fakeGate{name: "b", log: &log}
 		c := &fakeStarter{fakeGate: fakeGate{name: "c", log: &log}}
-		c.admit = func(_ context.Context, at retry.Attempt) { c.note("after %v", time.Since(began)) }
+		c.admit = func(_ context.Context, at *retry.Attempt) { c.note("after %v", time.Since(began)) }
 		p := &retry.Policy{Gates: []retry.Gate{a, b, nil, c}, Backoff: second}
 		fn, _ := script(transient)
 		if err := retry.Run(t.Context(), p, func(ctx context.Context) error {
@@ -202,7 +202,7 @@ func TestHalterBeforeTheWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := &fakeHalter{}
 		late := &fakeHalter{} // a second one is asked, but not heard
-		wait := &fakeGate{admit: func(_ context.Context, a retry.Attempt) { <-a.Halted().Done() }}
+		wait := &fakeGate{admit: func(_ context.Context, a *retry.Attempt) { <-a.Halted().Done() }}
 		time.AfterFunc(time.Second, h.stop)
 		began := time.Now()
 		retry.Run(t.Context(), &retry.Policy{Gates: []retry.Gate{h, late, wait}}, func(context.Context) error { return nil })
@@ -210,7 +210,7 @@ func TestHalterBeforeTheWait(t *testing.T) {
 			t.Errorf("the gate waited for %v; want 1s, until the stop", time.Since(began))
 		}
 	})
-	if (retry.Attempt{}).Halted().Done() != nil {
+	if (&retry.Attempt{}).Halted().Done() != nil {
 		t.Error("an attempt without a halter can be halted")
 	}
 }
@@ -248,7 +248,7 @@ type noteGate struct {
 	settled int
 }
 
-func (g *noteGate) Admit(_ context.Context, a retry.Attempt) error {
+func (g *noteGate) Admit(_ context.Context, a *retry.Attempt) error {
 	if a.Kept() != 0 {
 		g.t.Errorf("attempt %d begins with note %d; want 0", a.Number, a.Kept())
 	}
@@ -260,12 +260,12 @@ func (g *noteGate) Admit(_ context.Context, a retry.Attempt) error {
 	return nil
 }
 
-func (g *noteGate) Start(_ context.Context, a retry.Attempt) error {
+func (g *noteGate) Start(_ context.Context, a *retry.Attempt) error {
 	a.Keep(a.Kept() + 100)
 	return nil
 }
 
-func (g *noteGate) Settle(a retry.Attempt, _ retry.Outcome) {
+func (g *noteGate) Settle(a *retry.Attempt, _ *retry.Outcome) {
 	if want := g.mark*uint64(a.Number) + 100; a.Kept() != want || a.Lane != g.lane {
 		g.t.Errorf("settled with note %d in lane %d; want %d in %d", a.Kept(), a.Lane, want, g.lane)
 	}

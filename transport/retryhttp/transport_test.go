@@ -72,14 +72,14 @@ var errRefused = errors.New("no more")
 
 type refusal struct{}
 
-func (refusal) Admit(_ context.Context, a retry.Attempt) error {
+func (refusal) Admit(_ context.Context, a *retry.Attempt) error {
 	if a.Number > 1 {
 		return errRefused
 	}
 	return nil
 }
 
-func (refusal) Settle(retry.Attempt, retry.Outcome) {}
+func (refusal) Settle(*retry.Attempt, *retry.Outcome) {}
 
 func TestErrorWithoutResponse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -27,12 +27,12 @@ type ledger struct {
 	ended             map[relent.State]int
 }
 
-func (l *ledger) Admit(context.Context, relent.Attempt) error {
+func (l *ledger) Admit(context.Context, *relent.Attempt) error {
 	l.admitted++
 	return nil
 }
 
-func (l *ledger) Settle(_ relent.Attempt, o relent.Outcome) {
+func (l *ledger) Settle(_ *relent.Attempt, o *relent.Outcome) {
 	l.settled++
 	if l.ended == nil {
 		l.ended = make(map[relent.State]int)

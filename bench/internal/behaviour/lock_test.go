@@ -15,13 +15,13 @@ type locked struct {
 	gate retry.Gate
 }
 
-func (l *locked) Admit(ctx context.Context, a retry.Attempt) error {
+func (l *locked) Admit(ctx context.Context, a *retry.Attempt) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.gate.Admit(ctx, a)
 }
 
-func (l *locked) Settle(a retry.Attempt, o retry.Outcome) {
+func (l *locked) Settle(a *retry.Attempt, o *retry.Outcome) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.gate.Settle(a, o)

@@ -123,5 +123,5 @@ func relentGated(gates int, g retry.Gate) *retry.Policy {
 // An openGate admits everything and learns nothing.
 type openGate struct{}
 
-func (openGate) Admit(context.Context, retry.Attempt) error { return nil }
-func (openGate) Settle(retry.Attempt, retry.Outcome)        {}
+func (openGate) Admit(context.Context, *retry.Attempt) error { return nil }
+func (openGate) Settle(*retry.Attempt, *retry.Outcome)        {}
