@@ -2,24 +2,20 @@ package retry
 
 import "time"
 
-// admission asks the gates for the next attempt.
-func (c *call) admission(at time.Time) error {
-	gates := c.policy.Gates
-	x := c.extra
+// admission asks the gates for the attempt that x describes.
+func (x *extra) admission() error {
+	gates := x.attempt.Policy.Gates
 	if x.halter != nil {
 		x.halted = x.halter.Halted() // before any gate is asked: a stop after this is a stop during the wait
 	}
-	a := &x.attempt
-	a.Policy, a.Number, a.At, a.Wait = c.policy, int(c.attempts)+1, at, c.wait
-	a.Err, a.Class, a.Unknown = c.err, c.class, c.unknown
+	x.few = [len(x.few)]uint64{}
+	clear(x.many)
 	for i, g := range gates {
 		if g != nil {
-			if c.attempts == 0 {
-				x.meet(g)
+			if x.attempt.Number == 1 {
+				x.meet(i, g)
 			}
-			a.Note = x.note(i, len(gates))
-			*a.Note = 0
-			if err := g.Admit(x.ctx, a); err != nil {
+			if err := g.Admit(x.ctx, x.forGate(i, len(gates))); err != nil {
 				return err
 			}
 		}
@@ -29,33 +25,67 @@ func (c *call) admission(at time.Time) error {
 }
 
 // meet finds out what else a gate can do, once for each call.
-func (x *extra) meet(g Gate) {
+func (x *extra) meet(i int, g Gate) {
 	s, ok := g.(Starter)
 	if !ok {
 		return
 	}
-	x.starters = true
+	x.starters |= 1 << min(i, farGates)
 	if x.halter == nil {
 		x.halter, _ = s.(Halter)
 	}
 }
 
+// farGates is the bit of extra.starters that all gates from this one on share.
+const farGates = 63
+
 // departure asks those gates that have a word when an attempt begins, the first gate last.
-func (c *call) departure() error {
-	x := c.extra
-	if !x.starters {
+func (x *extra) departure() error {
+	if x.starters == 0 {
 		return nil
 	}
-	gates := c.policy.Gates
+	gates := x.attempt.Policy.Gates
 	for i := len(gates) - 1; i >= 0; i-- {
+		if x.starters&(1<<min(i, farGates)) == 0 {
+			continue
+		}
 		if s, ok := gates[i].(Starter); ok {
-			x.attempt.Note = x.note(i, len(gates))
-			if err := s.Start(x.ctx, &x.attempt); err != nil {
+			if err := s.Start(x.ctx, x.forGate(i, len(gates))); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// settle tells the gates, in reverse order, how the attempt they admitted ended.
+func (x *extra) settle(s State, err error, class Class) {
+	if x.admitted == 0 {
+		return
+	}
+	o := &x.outcome
+	o.State, o.Err, o.Class, o.Start, o.End = s, err, class, x.began, time.Time{}
+	switch {
+	case s == NotStarted:
+		o.Err, o.Class, o.Start = nil, 0, time.Time{}
+	case s != Succeeded && x.took > 0:
+		o.End = x.began.Add(x.took)
+	}
+	gates := x.attempt.Policy.Gates
+	for x.admitted > 0 {
+		x.admitted-- // first, so that a gate that panics is not settled twice
+		if g := gates[x.admitted]; g != nil {
+			g.Settle(x.forGate(x.admitted, len(gates)), o)
+		}
+	}
+}
+
+// admission asks the gates for the next attempt of the call.
+func (c *call) admission(at time.Time) error {
+	a := &c.attempt
+	a.Policy, a.Number, a.At, a.Wait = c.policy, int(c.attempts)+1, at, c.wait
+	a.Err, a.Class, a.Unknown = c.err, c.class, c.unknown
+	return c.extra.admission()
 }
 
 // refusal says why a gate refused: because of the time, if that is what ended the gate's wait.
@@ -66,44 +96,19 @@ func (c *call) refusal(err error) error {
 	return err
 }
 
-// settle tells the gates, in reverse order, how the attempt they admitted ended.
+// settle ends an attempt, or gives back one that did not begin.
 func (c *call) settle(s State) {
 	c.running = false
 	if s != NotStarted {
 		c.state = s
 	}
-	if c.extra != nil {
-		c.hand(s)
-	}
-}
-
-// hand is settle for what only some policies have: it hands the attempt back to the gates.
-func (c *call) hand(s State) {
-	x := c.extra
-	if x.cancel != nil {
-		x.cancel()
-		x.cancel = nil
-	}
-	if x.admitted == 0 {
-		return
-	}
-	o := &x.outcome
-	o.State = s
-	if s != NotStarted {
-		o.Start, o.Err, o.Class = x.began, c.err, c.class
-		if s != Succeeded && x.took > 0 {
-			o.End = x.began.Add(x.took)
+	if x := c.extra; x != nil {
+		if x.cancel != nil {
+			x.cancel()
+			x.cancel = nil
 		}
+		x.settle(s, c.err, c.class)
 	}
-	gates := c.policy.Gates
-	for x.admitted > 0 {
-		x.admitted-- // first, so that a gate that panics is not settled twice
-		if g := gates[x.admitted]; g != nil {
-			x.attempt.Note = x.note(x.admitted, len(gates))
-			g.Settle(&x.attempt, o)
-		}
-	}
-	*o = Outcome{}
 }
 
 // stopped returns the channel whose closing ends the present wait for the sake of a stop; nil for never.

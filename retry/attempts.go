@@ -60,7 +60,7 @@ func (c *call) leave(result *error) {
 	c.policy.judge(err, &j)
 	c.err, c.class, c.known, c.unknown = err, j.class, j.known, c.unknown || j.unknown()
 	if c.extra != nil {
-		c.took = time.Duration(now() - c.began)
+		c.took = time.Since(c.began)
 	}
 	if c.outer.Err() != nil {
 		c.settle(Canceled)

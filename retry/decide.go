@@ -27,8 +27,10 @@ func (c *call) decide(err error, j *judgement) *Error {
 	if j.inner != nil {
 		c.below += j.below()
 	}
+	var at time.Time // only read if somebody wants to know
 	if c.extra != nil {
-		c.took = time.Since(c.began)
+		at = time.Now()
+		c.took = at.Sub(c.began)
 	}
 	if c.outer.Err() != nil {
 		// The caller gave up while the attempt ran, so its error speaks of the caller.
@@ -63,12 +65,14 @@ func (c *call) decide(err error, j *judgement) *Error {
 	if c.wait == 0 && c.extra == nil && p.Validate == nil {
 		return nil // nobody to ask or tell, and the context was just found alive
 	}
-	return c.plan(scope)
+	if c.extra == nil {
+		at = time.Now()
+	}
+	return c.plan(at, scope)
 }
 
 // plan checks that the wait fits, and gets leave for the attempt after it.
-func (c *call) plan(s *scope) *Error {
-	at := time.Now()
+func (c *call) plan(at time.Time, s *scope) *Error {
 	if c.since == 0 {
 		c.since, c.partial = since(at), true
 	}

@@ -19,6 +19,13 @@ func Do[T any](ctx context.Context, s Source, fn func(context.Context) (T, error
 		}
 		return rest(later(ctx, p, fn, v, err))
 	}
+	if ctx != nil && fn != nil && p.gatesOnly() && ctx.Err() == nil {
+		v, err, w, fn := guarded(ctx, p, fn)
+		if w == nil {
+			return v, err
+		}
+		return rest(v, err, w, fn)
+	}
 	return rest(begin(ctx, p, fn))
 }
 

@@ -28,8 +28,9 @@
 //  3. The wait is chosen: the backoff, plus what the other side asked for. It is checked against the deadline.
 //  4. Validate says whether the retry still makes sense.
 //  5. The gates admit the next attempt, in order.
-//  6. The call waits. The end of the context ends the wait, Nudge shortens it.
+//  6. The call waits. The end of the context and a [Halter] end the wait, Nudge shortens it.
 //  7. After a wait, the context and Validate are asked once more, because the world moved.
+//  8. The gates that are a [Starter] say, the first one last, that the attempt may begin.
 //
 // In plain words: whatever would refuse does so before anything is slept, and nothing starts on
 // knowledge from before the wait.

@@ -19,7 +19,7 @@ type extra struct {
 
 	attempt  Attempt // as the gates were told of it: the present one, or the one before while nobody holds another
 	outcome  Outcome // while the gates are told of it
-	starters bool    // some gate is a Starter
+	starters uint64  // which gates are Starters
 	admitted int     // gates[:admitted] hold the present attempt
 	halter   Halter
 	halted   context.Context // ends the present wait; nil without a halter, and in first attempts
@@ -27,7 +27,6 @@ type extra struct {
 
 	few  [4]uint64 // the notes of the gates
 	many []uint64  // the notes of all gates, if there are more
-
 }
 
 // extras are used again, so that gates and observers cost no allocation. None is referred to once its call
@@ -51,15 +50,22 @@ func (x *extra) release() {
 	a := &x.attempt
 	a.Policy, a.Wait, a.Err, a.Class, a.Unknown = nil, 0, nil, 0, false
 	a.Call += 0x9e3779b97f4a7c15 // odd, so that a number comes back only after all others (Weyl's sequence)
-	x.ctx, x.took, x.starters, x.halter, x.halted, x.many = nil, 0, false, nil, nil, nil
+	x.ctx, x.took, x.starters, x.halter, x.halted, x.many, x.outcome.Err = nil, 0, 0, nil, nil, nil, nil
 	extras.Put(x)
 }
 
-// note is the room of the gate at i.
-func (x *extra) note(i, gates int) *uint64 {
+// forGate returns the attempt with the note of the gate at i.
+func (x *extra) forGate(i, gates int) *Attempt {
+	a := &x.attempt
 	if gates <= len(x.few) {
-		return &x.few[i&(len(x.few)-1)]
+		a.Note = &x.few[i&(len(x.few)-1)]
+	} else {
+		a.Note = x.farNote(i, gates)
 	}
+	return a
+}
+
+func (x *extra) farNote(i, gates int) *uint64 {
 	if x.many == nil {
 		x.many = make([]uint64, gates)
 	}

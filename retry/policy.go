@@ -103,8 +103,11 @@ func resolve(s Source) *Policy {
 }
 
 // plain says that the first attempt needs nothing but the function: no gate, observer or clock.
-func (p *Policy) plain() bool {
-	return len(p.Gates) == 0 && p.Observer == nil && p.AttemptTimeout <= 0 && p.MaxElapsed <= 0
+func (p *Policy) plain() bool { return len(p.Gates) == 0 && p.gatesOnly() }
+
+// gatesOnly says that the first attempt needs nothing but the function and the gates.
+func (p *Policy) gatesOnly() bool {
+	return p.Observer == nil && p.AttemptTimeout <= 0 && p.MaxElapsed <= 0
 }
 
 // Attempts returns how many attempts a call may make in all: MaxAttempts with its special values

@@ -1,0 +1,70 @@
+package retry
+
+import "context"
+
+// guarded makes the first attempt of a call whose policy has gates and nothing else to look after. Most such
+// calls succeed at once, and then need no state but what the gates are told.
+func guarded[T any](ctx context.Context, p *Policy, fn func(context.Context) (T, error)) (v T, err error, _ *call, _ func(context.Context) (T, error)) {
+	x := enter(ctx, p)
+	running := false
+	defer func() {
+		if x != nil {
+			x.abandon(running)
+		}
+	}()
+	if err = x.admission(); err == nil {
+		if err = x.departure(); err == nil {
+			running = true
+			v, err = fn(ctx)
+		}
+	}
+	if err == nil {
+		running = false
+		x.settle(Succeeded, nil, 0)
+		x.release()
+		x = nil
+		return v, nil, nil, nil
+	}
+	failed := x
+	x = nil
+	return mend(failed, running, fn, v, err)
+}
+
+// enter begins a call with its first attempt about to be admitted.
+func enter(ctx context.Context, p *Policy) *extra {
+	x := extras.Get().(*extra)
+	x.ctx, x.began = ctx, moment(now())
+	a := &x.attempt
+	a.Policy, a.Number, a.At = p, 1, x.began
+	return x
+}
+
+// revive makes c the call that x belongs to, in its first attempt or before it.
+func (c *call) revive(x *extra, running bool) {
+	c.extra, c.policy, c.outer, c.since, c.live, c.running = x, x.attempt.Policy, x.ctx, since(x.began), true, running
+	if running {
+		c.attempts = 1
+	}
+}
+
+// abandon ends a call whose function or gate panicked or ended its goroutine.
+func (x *extra) abandon(running bool) {
+	var c call
+	c.revive(x, running)
+	c.close(nil)
+}
+
+// mend goes on with a call whose first attempt failed with err, or was refused with it.
+func mend[T any](x *extra, running bool, fn func(context.Context) (T, error), v T, err error) (T, error, *call, func(context.Context) (T, error)) {
+	var c call
+	defer c.close(nil)
+	c.revive(x, running)
+	if !c.running {
+		return v, c.finish(c.refusal(err)), nil, nil
+	}
+	if e := c.failed(err); e != nil {
+		return v, e, nil, nil
+	}
+	v, err, w := attempts(&c, fn, v, false, nil)
+	return v, err, w, fn
+}
