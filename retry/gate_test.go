@@ -3,8 +3,10 @@ package retry_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -106,10 +108,14 @@ func TestSettledOnceHoweverACallEnds(t *testing.T) {
 		"Goexit":  func(context.Context) error { runtime.Goexit(); return nil },
 	}
 	for name, end := range ends {
-		for _, last := range []int{1, 2, 3} {
-			t.Run(name, func(t *testing.T) {
+		for i := range 6 {
+			last, gatesOnly := 1+i/2, i%2 == 0
+			t.Run(fmt.Sprintf("%s of attempt %d/gates only %v", name, last, gatesOnly), func(t *testing.T) {
 				g, h, r := &fakeGate{}, &fakeGate{}, &recorder{}
-				p := &retry.Policy{Gates: []retry.Gate{g, h}, Observer: r, Backoff: immediate, AttemptTimeout: time.Minute, MaxElapsed: time.Hour}
+				p := &retry.Policy{Gates: []retry.Gate{g, h}, Backoff: immediate}
+				if !gatesOnly {
+					p.Observer, p.AttemptTimeout, p.MaxElapsed = r, time.Minute, time.Hour
+				}
 				n := 0
 				done := make(chan any)
 				go func() {
@@ -129,13 +135,20 @@ func TestSettledOnceHoweverACallEnds(t *testing.T) {
 						t.Errorf("%d admitted, %d settled", len(g.in), len(g.out))
 					}
 				}
+				ended := name == "panic" || name == "Goexit"
+				if got := g.out[len(g.out)-1].State; (got == retry.Panicked) != ended {
+					t.Errorf("the gates were told %v", got)
+				}
+				if gatesOnly {
+					return
+				}
 				if r.finished() != 1 {
 					t.Errorf("%d terminal events; want 1", r.finished())
 				}
-				if name == "panic" || name == "Goexit" {
+				if ended {
 					e := r.events[len(r.events)-1]
-					if g.out[len(g.out)-1].State != retry.Panicked || e.State != retry.Panicked || e.Reason != retry.ErrPanicked || !e.Unknown {
-						t.Errorf("told %v and %+v; want panicked, outcome unknown", g.out, e)
+					if e.State != retry.Panicked || e.Reason != retry.ErrPanicked || !e.Unknown {
+						t.Errorf("told %+v; want panicked, outcome unknown", e)
 					}
 				}
 			})
@@ -156,12 +169,17 @@ func TestPanicsOfParts(t *testing.T) {
 		"Observe": func(p *retry.Policy) {
 			p.Observer = retry.Observers{p.Observer, observerFunc(func(retry.Event) { boom() })}
 		},
+		"Settle of a success": func(p *retry.Policy) { p.Gates, p.Classify = append(p.Gates, &panicky{}), nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			g, r := &fakeGate{}, &recorder{}
 			p := &retry.Policy{Gates: []retry.Gate{g}, Observer: r, Backoff: immediate}
 			change(p)
 			fn, _ := always(transient)
+			if strings.HasSuffix(name, "success") {
+				fn, r = nothing, nil
+				p.Observer = nil
+			}
 			func() {
 				defer func() {
 					if recover() != "boom" {
@@ -173,7 +191,7 @@ func TestPanicsOfParts(t *testing.T) {
 			if len(g.in) != len(g.out) {
 				t.Errorf("%d admitted, %d settled", len(g.in), len(g.out))
 			}
-			if r.finished() != 1 {
+			if r != nil && r.finished() != 1 {
 				t.Errorf("%d terminal events; want 1", r.finished())
 			}
 		})

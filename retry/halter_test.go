@@ -217,7 +217,7 @@ func TestHalterBeforeTheWait(t *testing.T) {
 
 // Each gate has a note of its own, which is empty when an attempt is admitted.
 func TestNotes(t *testing.T) {
-	for _, gates := range []int{1, 4, 7} {
+	for _, gates := range []int{1, 4, 7, 70} {
 		p := &retry.Policy{Backoff: immediate}
 		all := make([]*noteGate, gates)
 		for i := range all {
