@@ -98,7 +98,6 @@ func (c *call) refusal(err error) error {
 
 // settle ends an attempt, or gives back one that did not begin.
 func (c *call) settle(s State) {
-	c.running = false
 	if s != NotStarted {
 		c.state = s
 	}
@@ -109,6 +108,7 @@ func (c *call) settle(s State) {
 		}
 		x.settle(s, c.err, c.class)
 	}
+	c.running = false // last: if a gate panics, those that are left learn that the attempt ran
 }
 
 // stopped returns the channel whose closing ends the present wait for the sake of a stop; nil for never.

@@ -191,6 +191,9 @@ func TestPanicsOfParts(t *testing.T) {
 			if len(g.in) != len(g.out) {
 				t.Errorf("%d admitted, %d settled", len(g.in), len(g.out))
 			}
+			if last := g.out[len(g.out)-1].State; strings.HasPrefix(name, "Settle") && last != retry.Panicked {
+				t.Errorf("told %v, though the attempt ran; want panicked", last)
+			}
 			if r != nil && r.finished() != 1 {
 				t.Errorf("%d terminal events; want 1", r.finished())
 			}

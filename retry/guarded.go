@@ -19,7 +19,6 @@ func guarded[T any](ctx context.Context, p *Policy, fn func(context.Context) (T,
 		}
 	}
 	if err == nil {
-		running = false
 		x.settle(Succeeded, nil, 0)
 		x.release()
 		x = nil
