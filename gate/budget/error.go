@@ -111,7 +111,7 @@ func (e *Error) parent(b *strings.Builder) {
 func (e *Error) spend(b *strings.Builder) {
 	switch {
 	case e.Err != nil:
-		b.WriteString("cost of the attempt not known, so not made")
+		b.WriteString("attempt not accounted for, so not made")
 		return
 	case e.Parent != "":
 		fmt.Fprintf(b, "parent %q has ", e.Parent)

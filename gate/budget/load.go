@@ -52,8 +52,11 @@ type Warning struct {
 
 // Error names the utilisation, the number of clients and the budget.
 func (w *Warning) Error() string {
-	l := w.Load
+	l, s := w.Load, "s"
+	if l.clients() == 1 {
+		s = ""
+	}
 	return fmt.Sprintf("Load: an outage would keep itself going: %.4g/s offered to a capacity of %.4g/s (%.3g%% used), "+
-		"with %.4g retries earned by each request and %g clients free to make %.4g/s each, is %.4g/s",
-		l.Offered, l.Capacity, 100*l.Offered/l.Capacity, w.Ratio, l.clients(), w.Floor, l.Worst(w.Ratio, w.Floor))
+		"with %.4g retries earned by each request and %g client%s free to make %.4g/s each, is %.4g/s",
+		l.Offered, l.Capacity, 100*l.Offered/l.Capacity, w.Ratio, l.clients(), s, w.Floor, l.Worst(w.Ratio, w.Floor))
 }
