@@ -197,6 +197,11 @@ func TestPanicsOfParts(t *testing.T) {
 			if r != nil && r.finished() != 1 {
 				t.Errorf("%d terminal events; want 1", r.finished())
 			}
+			if name == "RetryIf" {
+				if e := r.events[len(r.events)-1]; e.State != retry.Failed || e.Unknown {
+					t.Errorf("event %+v; want failed and not unknown, since no attempt was running", e)
+				}
+			}
 		})
 	}
 }
