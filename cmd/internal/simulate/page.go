@@ -12,6 +12,9 @@ const (
 	panel  = 260
 	header = 96
 	small  = 12
+	margin = 20
+	line   = 18 // from one line of keys to the next
+	key    = 24 // from the color of a key to its name
 )
 
 // colors tell policies apart, also for those who do not see red and green: the palette of Okabe and Ito,
@@ -39,8 +42,8 @@ var (
 func page(height int, title, about string) *charts.Painter {
 	p := charts.NewPainter(charts.PainterOptions{OutputFormat: charts.ChartOutputSVG, Width: width, Height: height, Theme: theme()})
 	p.FilledRect(0, 0, width, height, charts.ColorWhite, charts.ColorTransparent, 0)
-	p.Text(title, 20, 30, 0, letters(18, ink))
-	p.Text(about, 20, 50, 0, letters(small, faint))
+	p.Text(title, margin, 30, 0, letters(18, ink))
+	p.Text(about, margin, 50, 0, letters(small, faint))
 	return p
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"time"
 
 	"github.com/relent-go/relent/sim"
 )
@@ -49,7 +51,10 @@ func (s Storm) Check() error {
 	if len(s.Policies) == 0 {
 		errs = append(errs, errors.New("--policy: no policy is named"))
 	}
-	for _, name := range s.Policies {
+	for i, name := range s.Policies {
+		if slices.Contains(s.Policies[:i], name) {
+			errs = append(errs, fmt.Errorf("--policy: %q is named twice", name))
+		}
 		if _, err := sim.Find(name); err != nil {
 			errs = append(errs, fmt.Errorf("--policy: %w", err))
 		}
@@ -76,9 +81,18 @@ func (s Storm) Run(ctx context.Context) (StormReport, error) {
 	for i, name := range s.Policies {
 		report.about[i], _ = sim.Find(name) // which Check did
 	}
+	scenario := func(policy int, seed uint64) sim.Scenario {
+		return report.about[policy].Scenario(s.Utilisation*sim.DefaultService, s.Clients, seed)
+	}
+	var longest time.Duration // all runs are as long as the longest needs to be, so that they can be compared
+	for i := range report.about {
+		longest = max(longest, scenario(i, 1).Horizon)
+	}
 	err := each(ctx, len(report.Rows), s.Progress, func(ctx context.Context, i int) error {
 		policy, seed := i/s.Seeds, uint64(i%s.Seeds+1)
-		result, err := sim.Run(ctx, report.about[policy].Scenario(s.Utilisation*sim.DefaultService, s.Clients, seed))
+		run := scenario(policy, seed)
+		run.Horizon = longest
+		result, err := sim.Run(ctx, run)
 		if err != nil {
 			return err
 		}

@@ -19,7 +19,7 @@ func (r StormReport) WriteSVG(w io.Writer) error {
 	title := fmt.Sprintf("A server at %s utilisation by %s stalls for %.0f s",
 		percent(r.storm.Utilisation), count(r.storm.Clients, "client"), sim.DefaultStall.Seconds())
 	p := page(header+3*panel, title, fmt.Sprintf("first run of each policy, means of %d s; the server is stalled in the grey band", smooth))
-	r.legend(p)
+	r.keys(p)
 	for i, c := range []struct {
 		title string
 		of    func(sim.Result) []int
@@ -37,14 +37,18 @@ func (r StormReport) WriteSVG(w io.Writer) error {
 	return write(w, p)
 }
 
-// legend says once for all panels which color is whose.
-func (r StormReport) legend(p *charts.Painter) {
-	x := 20
+// keys says once for all panels which color is whose, below the title.
+func (r StormReport) keys(p *charts.Painter) {
+	x, y := margin, header-30
 	for i, name := range r.storm.Policies {
 		style := letters(small+1, ink)
-		p.FilledRect(x, 66, x+18, 70, color(i), charts.ColorTransparent, 0)
-		p.Text(name, x+24, 73, 0, style)
-		x += 24 + p.MeasureText(name, 0, style).Width() + 24
+		long := key + p.MeasureText(name, 0, style).Width()*5/4 // fonts of other systems are wider
+		if x > margin && x+long > width-margin {
+			x, y = margin, y+line
+		}
+		p.FilledRect(x, y, x+18, y+4, color(i), charts.ColorTransparent, 0)
+		p.Text(name, x+key, y+7, 0, style)
+		x += long + margin
 	}
 }
 
@@ -53,10 +57,7 @@ func color(i int) charts.Color { return theme().GetSeriesColor(i + 1) }
 
 // panel is one curve of each policy over time, with the stall behind it.
 func (r StormReport) panel(p *charts.Painter, title string, of func(sim.Result) []int, log bool) charts.LineChartOption {
-	seconds := 0
-	for _, result := range r.first {
-		seconds = max(seconds, len(result.Load))
-	}
+	seconds := len(r.first[0].Load)
 	stalled, labels := make([]float64, seconds+1), make([]string, seconds+1)
 	for t := range labels {
 		labels[t] = strconv.Itoa(t) + " s"
@@ -70,10 +71,10 @@ func (r StormReport) panel(p *charts.Painter, title string, of func(sim.Result) 
 	for _, result := range r.first {
 		values := mean(of(result), seconds+1)
 		for i, x := range values {
-			if log && x != charts.GetNullValue() {
+			if log {
 				values[i] = math.Log10(max(1, x))
-				most = max(most, math.Ceil(values[i]))
 			}
+			most = max(most, values[i])
 		}
 		series = append(series, charts.LineSeries{Values: values, YAxisIndex: 1})
 	}
@@ -82,11 +83,19 @@ func (r StormReport) panel(p *charts.Painter, title string, of func(sim.Result) 
 	o.StackSeries = charts.Ptr(true) // fills what is on the first axis: the stall
 	o.Title = charts.TitleOption{Text: title, FontStyle: letters(14, ink)}
 	o.XAxis = charts.XAxisOption{Labels: labels, LabelCount: seconds/step(seconds) + 1, BoundaryGap: charts.Ptr(false)}
-	y := charts.YAxisOption{Min: charts.Ptr(0.), Position: charts.PositionLeft}
-	y.ValueFormatter = func(x float64) string { return pad(p, fmt.Sprintf("%.0f", x)) }
-	if log {
-		y.Max, y.LabelCount = charts.Ptr(max(1, most)), int(max(1, most))+1
-		y.ValueFormatter = func(x float64) string { return pad(p, fmt.Sprintf("%.0f", math.Pow(10, x))) }
+	unit := 1.0
+	if !log {
+		unit = tick(most)
+	}
+	ticks := max(1, math.Ceil(most/unit))
+	y := charts.YAxisOption{
+		Min: charts.Ptr(0.), Max: charts.Ptr(ticks * unit), LabelCount: int(ticks) + 1, Position: charts.PositionLeft,
+		ValueFormatter: func(x float64) string {
+			if log {
+				x = math.Pow(10, x)
+			}
+			return pad(p, fmt.Sprintf("%.0f", x))
+		},
 	}
 	o.YAxis = []charts.YAxisOption{{Show: charts.Ptr(false), Min: charts.Ptr(0.), Max: charts.Ptr(1.)}, y}
 	o.Legend = charts.LegendOption{Show: charts.Ptr(false)}
@@ -100,7 +109,16 @@ func step(seconds int) int {
 	if seconds <= 400 {
 		return 50
 	}
-	return 100
+	return 200
+}
+
+// tick is a round number that most is at most five times of.
+func tick(most float64) float64 {
+	unit := 1.0
+	for i := 0; unit*5 < most; i++ {
+		unit *= []float64{2, 2.5, 2}[i%3] // 1, 2, 5, 10, 20, 50 …
+	}
+	return unit
 }
 
 // pad makes the label of an axis as wide as that of any other panel, so that the panels are in line.
@@ -117,10 +135,6 @@ func mean(list []int, n int) []float64 {
 	out := make([]float64, n)
 	for i := range out {
 		from, to := max(0, i-smooth/2), min(len(list), i+smooth/2+1)
-		if from >= to {
-			out[i] = charts.GetNullValue()
-			continue
-		}
 		for _, x := range list[from:to] {
 			out[i] += float64(x)
 		}

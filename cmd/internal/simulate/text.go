@@ -14,8 +14,8 @@ import (
 func (r StormReport) WriteText(w io.Writer) error {
 	s := r.storm
 	var b strings.Builder
-	fmt.Fprintf(&b, "A server that %s uses to %s stalls for %.0f s. %s of each policy:\n\n",
-		count(s.Clients, "client"), percent(s.Utilisation), sim.DefaultStall.Seconds(), count(s.Seeds, "run"))
+	fmt.Fprintf(&b, "A server at %s utilisation by %s stalls for %.0f s. %s of each policy:\n\n",
+		percent(s.Utilisation), count(s.Clients, "client"), sim.DefaultStall.Seconds(), count(s.Seeds, "run"))
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "POLICY\tRECOVERY\tATTEMPTS/ARRIVAL\tWHAT IT IS")
 	for i, name := range s.Policies {
