@@ -61,6 +61,17 @@ func bare() Subject {
 			}
 			return bareFirst
 		},
+		Guarded: func() Loop {
+			return func(ctx context.Context, n int, fn Func) (q Quote, err error) {
+				for range n {
+					clock = time.Now()
+					if err = ctx.Err(); err == nil {
+						q, err = fn(ctx)
+					}
+				}
+				return q, err
+			}
+		},
 		Delays: func() func(int) time.Duration {
 			return func(n int) (sum time.Duration) {
 				for range n {
@@ -113,6 +124,9 @@ func bare() Subject {
 		},
 	}
 }
+
+// clock keeps what was read from being optimised away.
+var clock time.Time
 
 func bareFirst(ctx context.Context, n int, fn Func) (q Quote, err error) {
 	for range n {

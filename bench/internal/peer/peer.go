@@ -42,7 +42,7 @@ type Subject struct {
 	Shared   func() Loop // there is one context, fixed when the policy is built
 	Retry    func() Loop // without a delay
 	Stop     func() Loop // with the means that tell Reject from Fail
-	Guarded  func() Loop // under a retry, a breaker and a budget
+	Guarded  func() Loop // under a retry, a breaker and a budget; bare, one reading of the clock
 	Async    func() Loop // submit, then wait for the result
 
 	// Gated is First with a number of gates, or whatever the subject calls them, that do nothing.

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/relent-go/relent/backoff"
+	"github.com/relent-go/relent/gate/breaker"
+	"github.com/relent-go/relent/gate/budget"
 	"github.com/relent-go/relent/retry"
 	"github.com/relent-go/relent/transport/retryhttp"
 )
@@ -53,7 +55,12 @@ func relent() Subject {
 				return q, err
 			}
 		},
-		// Guarded stays nil until relent has a breaker and a budget.
+		Guarded: func() Loop {
+			return relentLoop(&retry.Policy{
+				Name: "bench", Idempotent: true,
+				Gates: []retry.Gate{&breaker.Breaker{}, &budget.Budget{}},
+			})
+		},
 		Gated: func(gates int) Loop { return relentLoop(relentGated(gates, openGate{})) },
 		Delays: func() func(int) time.Duration {
 			var s backoff.Strategy = backoff.Exponential{Base: base, Max: most}
@@ -124,4 +131,4 @@ func relentGated(gates int, g retry.Gate) *retry.Policy {
 type openGate struct{}
 
 func (openGate) Admit(context.Context, *retry.Attempt) error { return nil }
-func (openGate) Settle(*retry.Attempt, *retry.Outcome)        {}
+func (openGate) Settle(*retry.Attempt, *retry.Outcome)       {}

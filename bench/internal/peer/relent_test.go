@@ -10,7 +10,7 @@ import (
 type counting struct{ admitted, settled int }
 
 func (c *counting) Admit(context.Context, *retry.Attempt) error { c.admitted++; return nil }
-func (c *counting) Settle(*retry.Attempt, *retry.Outcome)        { c.settled++ }
+func (c *counting) Settle(*retry.Attempt, *retry.Outcome)       { c.settled++ }
 
 // TestGated shows that the lines of gates ask as many as they say.
 func TestGated(t *testing.T) {
