@@ -25,13 +25,14 @@ type Budget struct {
 	Ceiling    float64 // most retries in flight, as a share of all requests in flight, 0 to 1, in steps of 0.001; 0 means 0.2, None leaves CeilingMin alone
 	CeilingMin int     // retries in flight that the ceiling always allows; 0 means 3, None leaves Ceiling alone
 	Floors     Floors  // what is kept for calls of higher priority; nothing by default
-	Trickle    float64 // retries per second that nobody need earn, of all processes together: each takes the part that Load.Clients leaves it; 0 means none
+	Trickle    float64 // retries per second that nobody need earn, shared evenly by the Load.Clients processes; 0 means none
 	Load       Load    // declares the load, for Check and Trickle
 	Health     Health  // allows retries only out of a full bucket while it says suspect; nil never does
 
 	missing atomic.Int64 // milli-tokens to a full bucket; 0 is what a first-attempt success looks for
 	live    atomic.Pointer[terms]
 
+	_        [128]byte  // what is above is read on every call
 	mu       sync.Mutex // a decision about a retry is one step; the fields below are guarded by it
 	retries  int64      // in flight
 	clock    clock
@@ -40,8 +41,8 @@ type Budget struct {
 	denied   [rules]int64
 	defects  atomic.Int64
 
-	_     [128]byte // what is above is read on every call, what is below is written
-	first lanes     // first attempts in flight
+	_     [128]byte
+	first lanes // first attempts in flight; written on every call
 }
 
 var _ retry.Gate = (*Budget)(nil)

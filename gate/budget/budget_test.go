@@ -301,10 +301,25 @@ func TestWithoutNote(t *testing.T) {
 	if s := b.Stats(); s.Retries != 0 || s.Balance != 8000 || s.Defects != 1 {
 		t.Errorf("%+v; want a defect", s)
 	}
-	b.Settle(again(retry.Transient), ended(retry.NotStarted)) // with a note, but never admitted
-	b.Settle(first(0), ended(retry.Succeeded))
-	if s := b.Stats(); s.Requests != 0 || s.Balance != 8000 || s.Defects != 3 {
-		t.Errorf("%+v; want three defects", s)
+}
+
+// What was settled before, or never admitted, changes nothing, also while others are in flight.
+func TestDefectsChangeNothing(t *testing.T) {
+	b := &budget.Budget{Ratio: 1}
+	admit(t, b, first(0))
+	admit(t, b, again(retry.Transient))
+	twice, mistaken := admit(t, b, again(retry.Transient)), admit(t, b, first(0))
+	b.Settle(twice, ended(retry.Failed))
+	b.Settle(mistaken, ended(retry.Failed))
+	admit(t, b, mistaken)
+	mistaken.Number = 2 // admitted as a first attempt
+	want := b.Stats()
+	for n, a := range []*retry.Attempt{twice, again(retry.Transient), first(0), mistaken} {
+		b.Settle(a, ended(retry.NotStarted))
+		want.Defects = int64(n + 1)
+		if s := b.Stats(); !equal(s, want) {
+			t.Errorf("%+v; want %+v", s, want)
+		}
 	}
 }
 

@@ -97,6 +97,19 @@ func TestTrickle(t *testing.T) {
 	}
 }
 
+// Attempts that come out of order are no reason to give out the same time twice.
+func TestTrickleNeverGoesBack(t *testing.T) {
+	b := &budget.Budget{Max: 100, Trickle: 1, Costs: budget.Costs{Transient: 100000}}
+	run(b, again(retry.Transient), retry.Failed)
+	for range 10 {
+		run(b, at(again(retry.Transient), 3*time.Second), retry.NotStarted)
+		run(b, at(again(retry.Transient), 0), retry.NotStarted)
+	}
+	if s := b.Stats(); s.Balance != 3000 {
+		t.Errorf("%+v; want three tokens in three seconds", s)
+	}
+}
+
 // What is left over of a period counts in the next, and an attempt without a time changes nothing.
 func TestTrickleAddsUp(t *testing.T) {
 	b := &budget.Budget{Trickle: 1}

@@ -24,8 +24,8 @@
 //
 // The bucket is funded by successes, not by requests: when everything fails, nothing is earned, and
 // the load falls back to first attempts alone. A budget that requests fund goes on adding its share
-// to an outage that retries keep alive (docs of package sim; Bronson et al., "Metastable
-// Failures in Distributed Systems", HotOS 2021). [Load] finds budgets that could do that.
+// to an outage that retries keep alive (Bronson et al., "Metastable Failures in Distributed
+// Systems", HotOS 2021; package sim shows it). [Load] finds budgets that could do that.
 //
 // # What holds at every instant
 //
@@ -39,7 +39,7 @@
 // # Caps
 //
 // Three further gates bound what no feedback from the other side can raise, first attempts included
-// where that is the point. They go into the same list, most of them before the Budget:
+// where that is the point. They go into the same list of gates; each gives back what another refuses:
 //
 //   - [Parents]: attempts per parent, such as the order for which they are made, over its life
 //   - [Spend]: money per window, operation and parent

@@ -10,12 +10,12 @@ import (
 // An account is what one limit has been charged with.
 type account struct{ spent, reserved int64 }
 
-// left is what may still be reserved under limit; 0 is no limit, and negative is nothing.
+// left is what may still be reserved under limit; 0 is no limit.
 func (a *account) left(limit int64) int64 {
 	if limit == 0 {
 		return math.MaxInt64
 	}
-	return max(0, limit) - plus(a.spent, a.reserved)
+	return limit - plus(a.spent, a.reserved)
 }
 
 // A hold is what an attempt in flight has reserved.

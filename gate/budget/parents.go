@@ -40,7 +40,7 @@ var (
 type Parents struct {
 	Name       string // in errors
 	Max        int    // attempts of one parent; 0 means 100, negative means none
-	Remembered int    // parents in memory, beyond which new ones are refused; 0 means 65536, negative means none; with a Store only stopped parents are remembered, and none is refused for lack of room
+	Remembered int    // parents in memory, beyond which new ones are refused; 0 means 65536, negative means none; with a Store only those that were stopped, and none is refused for lack of room
 	Loose      bool   // calls without a parent pass uncounted; otherwise they are refused
 	Store      Counts // keeps the counts over restarts and between processes; nil keeps them in memory
 
@@ -213,7 +213,7 @@ func (p *Parents) Settle(a *retry.Attempt, o *retry.Outcome) {
 // ParentsStats is what [Parents] knows and did.
 type ParentsStats struct {
 	Remembered int   // parents in memory
-	Tripped    int64 // parents stopped
+	Tripped    int64 // parents stopped, those that are not remembered once for each refusal
 	Denied     int64 // attempts refused
 	Defects    int64 // attempts that were settled twice, or never admitted; always 0 under package retry
 }

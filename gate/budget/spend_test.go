@@ -132,6 +132,9 @@ func TestM5CurrenciesDoNotMix(t *testing.T) {
 	if err := budget.Charge(bill, budget.Amount{Micro: 1, Currency: "EUR"}); !errors.Is(err, budget.ErrCurrency) {
 		t.Errorf("Charge = %v; want %v", err, budget.ErrCurrency)
 	}
+	if err := budget.Charge(budget.WithBill(ctx, usd(1)), budget.Amount{Currency: "EUR"}); !errors.Is(err, budget.ErrCurrency) {
+		t.Errorf("Charge = %v; want %v, before any gate has seen the bill", err, budget.ErrCurrency)
+	}
 	if err := budget.Charge(ctx, usd(1)); err != budget.ErrNoBill {
 		t.Errorf("Charge = %v; want %v", err, budget.ErrNoBill)
 	}
@@ -258,11 +261,14 @@ func TestSpendPerOperationAndParent(t *testing.T) {
 func TestSpendAcrossWindows(t *testing.T) {
 	s := &budget.Spend{Currency: "USD", Limit: 30, PerOperation: 30, Window: time.Minute, Estimate: usd(10)}
 	held := admit(t, s, named("a"))
+	if err := run(s, named("a"), retry.Failed); err != nil { // forgotten with the first window
+		t.Fatal(err)
+	}
 	if err := run(s, at(named("a"), 10*time.Minute+time.Second), retry.Failed); err != nil {
 		t.Fatal(err)
 	}
-	if got := s.Stats(); got.Reserved != 10 || got.Spent != 10 {
-		t.Errorf("%+v; want 10 reserved and 10 spent", got)
+	if got := s.Stats(); got.Reserved != 10 || got.Spent != 10 || got.Operations["a"] != 10 {
+		t.Errorf("%+v; want 10 reserved and 10 spent in the new window", got)
 	}
 	s.Settle(held, ended(retry.Succeeded))
 	if got := s.Stats(); got.Reserved != 0 || got.Spent != 20 || got.Operations["a"] != 20 {
@@ -305,10 +311,10 @@ func TestSpendHoldsUnderConcurrency(t *testing.T) {
 				if s.Admit(ctx, a) != nil {
 					continue
 				}
-				if got := s.Stats(); got.Spent+got.Reserved > 100_000 {
-					t.Errorf("%+v; want at most 100 000", got)
+				if got := s.Stats(); got.Spent+got.Reserved > 100_000+got.Overruns {
+					t.Errorf("%+v; want at most 100 000, and what came above the estimates", got)
 				}
-				budget.Charge(ctx, usd(r.Int64N(estimate+1)))
+				budget.Charge(ctx, usd(r.Int64N(2*estimate)))
 				s.Settle(a, ended(retry.State(r.IntN(5))))
 			}
 		})

@@ -140,7 +140,7 @@ type clock struct {
 // pass returns the milli-tokens that came in until at, one in each every ns.
 func (c *clock) pass(at time.Time, every int64) int64 {
 	switch {
-	case every == 0 || at.IsZero():
+	case every == 0:
 		return 0
 	case c.last.IsZero():
 		c.last = at

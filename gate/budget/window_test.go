@@ -77,11 +77,29 @@ func TestWindowTakesBackWhatNeverBegan(t *testing.T) {
 	if s := w.Stats(); s != (budget.WindowStats{Max: 1, Defects: 2}) {
 		t.Errorf("%+v; want nothing held, two defects", s)
 	}
+	// Also from an earlier part of the window.
+	w = &budget.Window{Max: 2, Per: time.Second}
+	a = admit(t, w, again(retry.Transient))
+	admit(t, w, at(again(retry.Transient), 900*time.Millisecond))
+	w.Settle(a, ended(retry.NotStarted))
+	if s := w.Stats(); s.Retries != 1 {
+		t.Errorf("%+v; want one held", s)
+	}
+	w = &budget.Window{Max: 1, Per: time.Second}
 	// What was forgotten is not taken back from what is there.
 	a = admit(t, w, again(retry.Transient))
 	admit(t, w, at(again(retry.Transient), 2*time.Second))
 	w.Settle(a, ended(retry.NotStarted))
 	refused(t, run(w, at(again(retry.Transient), 2*time.Second), retry.Failed), budget.RuleWindow)
+	for _, part := range []time.Duration{16, 17} { // the last that is remembered, and the first that is not
+		w := &budget.Window{Max: 5, Per: 16 * time.Second}
+		a := admit(t, w, again(retry.Transient))
+		admit(t, w, at(again(retry.Transient), part*(time.Second+1)))
+		w.Settle(a, ended(retry.NotStarted))
+		if s := w.Stats(); s.Retries != 1 {
+			t.Errorf("%d parts later: %+v; want the later one held", part, s)
+		}
+	}
 	bare := &retry.Attempt{Number: 2, At: epoch.Add(time.Minute)} // without a note
 	admit(t, w, bare)
 	w.Settle(bare, ended(retry.NotStarted))
