@@ -1,0 +1,2 @@
+// Package idempotent lets a function have at most one effect per key.
+package idempotent
