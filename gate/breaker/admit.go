@@ -35,7 +35,10 @@ func (b *Breaker) ask(a *retry.Attempt, leaf bool) *Error {
 	u := b.draw()
 	h := &b.health
 	h.mu.Lock()
-	b.prepare(a.At, Closed)
+	defer b.unlock()
+	if !b.prepare(a.At, Closed) {
+		return nil
+	}
 	ns := h.see(h.since(a.At))
 	b.pass(ns, u)
 	w := h.load()
@@ -52,21 +55,16 @@ func (b *Breaker) ask(a *retry.Attempt, leaf bool) *Error {
 			wait = b.probes.wait(ns)
 		}
 	}
-	var e *Error
-	if refuse {
-		if a.Number <= 1 {
-			h.record(refused, a.Lane, ns)
+	if !refuse {
+		if leaf {
+			a.Keep(uint64(w))
 		}
-		e = &Error{Key: b.Name, State: w.state(), Wait: wait, Retry: a.Number > 1, Why: b.order.Why}
-	} else if leaf {
-		a.Keep(uint64(w))
+		return nil
 	}
-	untold := len(b.pending) > 0
-	h.mu.Unlock()
-	if untold {
-		b.tell()
+	if a.Number <= 1 {
+		h.record(refused, a.Lane, ns)
 	}
-	return e
+	return &Error{Key: b.Name, State: w.state(), Wait: wait, Retry: a.Number > 1, Why: b.order.Why}
 }
 
 // shed is the share of first attempts to refuse, by what the other side accepted: the client-side throttling of

@@ -155,8 +155,8 @@ func (b *Breaker) draw() float64 {
 	return 0.5
 }
 
-// prepare makes b ready in state s, unless it is. The lock is held.
-func (b *Breaker) prepare(at time.Time, s State) {
+// prepare makes b ready in state s, unless it is, and says whether it is now. The lock is held.
+func (b *Breaker) prepare(at time.Time, s State) bool {
 	b.health.owned.Store(true)
 	if b.tree != nil && b.health.epoch.IsZero() {
 		at = b.tree.begin(at)
@@ -165,7 +165,7 @@ func (b *Breaker) prepare(at time.Time, s State) {
 	if b.inner {
 		r.Calls, r.SlowAfter, r.Latency = 0, 0, false // the business of those below
 	}
-	b.health.prepare(r, at, b.number, s)
+	return b.health.prepare(r, at, b.number, s)
 }
 
 // tell reports the transitions that wait to be told, unless somebody is at it. The lock must not be held.

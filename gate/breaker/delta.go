@@ -42,7 +42,7 @@ func (b *Breaker) Deltas(node string, incarnation uint64) []Delta {
 }
 
 // Merge takes in what other processes counted. at is when it came, by this process's own clock; the zero time means the
-// time of the last attempt seen. What is about another key, from this process itself, older than the window of its sender, or
+// time of the last attempt seen, and that nothing is taken in before the first. What is about another key, from this process itself, older than the window of its sender, or
 // in a name of more than 256 bytes is left out, and so are new processes beyond the 256th.
 //
 // What others saw can halve the number of samples that b needs, and a quorum of them can make it throttle, or open if
@@ -52,7 +52,9 @@ func (b *Breaker) Merge(at time.Time, deltas ...Delta) {
 	h := &b.health
 	h.mu.Lock()
 	defer b.unlock()
-	b.prepare(at, Closed)
+	if !b.prepare(at, Closed) {
+		return
+	}
 	ns := h.see(h.since(at))
 	for _, d := range deltas {
 		if d.Key == b.Name && d.Node != b.peers.self && len(d.Node) <= mostName {

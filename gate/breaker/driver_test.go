@@ -98,13 +98,13 @@ func even() float64 { return 0.5 }
 func (d *driver) ruin(b *breaker.Breaker) *driver {
 	d.t.Helper()
 	d.times(30, time.Millisecond, good)
-	for range 100 {
+	for range 300 {
 		if d.do(bad); b.State() == breaker.Open {
 			return d
 		}
 		d.wait(time.Millisecond)
 	}
-	d.t.Fatalf("not open after 100 failures: %+v", b.Snapshot())
+	d.t.Fatalf("not open after 300 failures: %+v", b.Snapshot())
 	return nil
 }
 

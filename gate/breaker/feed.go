@@ -44,7 +44,9 @@ func (h *Health) learn(a *retry.Attempt, o *retry.Outcome) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.prepare(h.Rules, when(a, o), 0, Closed)
+	if !h.prepare(h.Rules, when(a, o), 0, Closed) {
+		return
+	}
 	took := h.took(o)
 	if k == ok && h.limits.SlowAfter > 0 && took > h.limits.SlowAfter {
 		k = slow

@@ -43,13 +43,15 @@ type Health struct {
 // load returns the present word, 0 before the first attempt.
 func (h *Health) load() word { return word(h.word.Load()) }
 
-// prepare makes h ready for its first attempt, in state s and under the number n. The lock is held.
-func (h *Health) prepare(r Rules, at time.Time, n int, s State) {
-	if h.epoch.IsZero() && !h.load().passes() {
+// prepare makes h ready in state s and under the number n, unless it is, and says whether it is now. An attempt without a
+// time does not begin anything. The lock is held.
+func (h *Health) prepare(r Rules, at time.Time, n int, s State) bool {
+	w := h.load()
+	if h.epoch.IsZero() && !w.passes() {
 		h.epoch = at
 	}
-	if h.load() != 0 {
-		return
+	if w != 0 || at.IsZero() && s == Closed {
+		return w != 0
 	}
 	h.limits = r.limits()
 	h.shards = make([]shard, lanes())
@@ -58,11 +60,12 @@ func (h *Health) prepare(r Rules, at time.Time, n int, s State) {
 	}
 	h.tick.Store(1)
 	h.edge.Store(h.limits.width)
-	w := word(n) << numberShift
+	w = word(n) << numberShift
 	if h.limits.Latency || h.limits.SlowAfter > 0 || h.recent != nil {
 		w |= watched
 	}
 	h.word.Store(uint64(w.with(s)))
+	return true
 }
 
 // since is a time in ns since epoch: never negative, and 0 for the zero time. A century is as good as for ever, and leaves

@@ -32,8 +32,10 @@ func (p *peers) merge(d Delta, ns, window int64) {
 		}
 		p.known[d.Node] = q
 	}
-	q.newest = max(q.newest, d.Bucket)
-	if d.Incarnation < q.incarnation || q.newest-d.Bucket >= buckets {
+	if d.Incarnation < q.incarnation {
+		return
+	}
+	if q.newest = max(q.newest, d.Bucket); q.newest-d.Bucket >= buckets {
 		return
 	}
 	for n := range q.buckets {
@@ -74,12 +76,12 @@ func (q *peer) fresh(ns int64) Counts {
 // votes counts the processes whose fresh evidence would open b, had it seen that itself. What came before b last opened
 // or probed is out of date. The lock of b is held.
 func (p *peers) votes(b *Breaker, ns int64) int {
-	if len(p.known) == 0 || b.Rules.Quorum <= 0 {
+	l := &b.health.limits
+	if len(p.known) == 0 || l.Quorum == 0 {
 		return 0
 	}
-	l := &b.health.limits
 	after := ns - int64(l.Window)
-	if b.generation > 0 {
+	if b.floorAt > 0 {
 		after = max(after, b.floorAt)
 	}
 	votes := 0

@@ -43,9 +43,9 @@ const (
 // An odd value counts as the nearest one that makes sense; [Rules.Check] names the odd ones.
 type Rules struct {
 	Window      time.Duration // of the statistics, in ten buckets: 100 ms to 1 h; 0 means 10 s
-	Calls       int           // the last so many calls instead of Window: up to 100 000; 0 means Window
+	Calls       int           // the last so many calls instead of Window: up to 100 000, and at least 20 unless Classic; 0 means Window
 	MinSamples  int           // needed in the window to open; 0 means 20
-	FailureRate float64       // above which it opens, over 0 to 1; 0 means 0.5
+	FailureRate float64       // above which it opens, over 0 to 1; 0 means 0.5. Near 1 that takes many samples: n failures are a rate of at least n/(n+3.84)
 
 	SlowAfter time.Duration // a success slower than this is slow; 0 means that none is, and durations are not looked at
 	Classic   bool          // open when a failure finds the window at FailureRate, or at SlowRate, as other breakers do: no Suspect, no Throttling, no CUSUM
@@ -96,8 +96,11 @@ func (r Rules) Check() error {
 			mistake("%s: %d is not from 0 to %d", f.field, f.value, f.most)
 		}
 	}
-	if r.Calls > 0 && r.MinSamples > r.Calls {
-		mistake("MinSamples: %d is more than Calls, %d", r.MinSamples, r.Calls)
+	if r.Calls > 0 && r.Calls < DefaultMinSamples && !r.Classic {
+		mistake("Calls: %d counts as %d", r.Calls, DefaultMinSamples)
+	}
+	if r.Calls > 0 && r.MinSamples > r.limits().Calls {
+		mistake("MinSamples: %d is more than Calls, %d", r.MinSamples, r.limits().Calls)
 	}
 	for _, f := range []struct {
 		field string
@@ -127,7 +130,9 @@ func (r Rules) limits() limits {
 	l := limits{Rules: r}
 	l.Window = clamp(r.Window, DefaultWindow, shortest, longest)
 	l.width = int64(l.Window) / buckets
-	l.Calls = min(max(0, r.Calls), mostCalls)
+	if l.Calls = min(max(0, r.Calls), mostCalls); l.Calls > 0 && !r.Classic {
+		l.Calls = max(l.Calls, DefaultMinSamples) // with very few, no lower bound comes above a threshold
+	}
 	l.MinSamples = clamp(r.MinSamples, DefaultMinSamples, 1, math.MaxInt)
 	if l.Calls > 0 {
 		l.MinSamples = min(l.MinSamples, l.Calls)

@@ -40,7 +40,9 @@ func (b *Breaker) learn(a *retry.Attempt, k kind, at time.Time, took time.Durati
 	u := b.draw()
 	h.mu.Lock()
 	defer b.unlock()
-	b.prepare(at, Closed)
+	if !b.prepare(at, Closed) {
+		return false
+	}
 	ns := h.see(h.since(at))
 	w = h.load()
 	probe := note.state() == HalfOpen
@@ -69,7 +71,7 @@ func (b *Breaker) learn(a *retry.Attempt, k kind, at time.Time, took time.Durati
 func (b *Breaker) above(a *retry.Attempt, k kind, at time.Time, counts bool) {
 	h := &b.health
 	w := h.load()
-	if w == 0 && !counts || w.state() != HalfOpen && (!counts || b.easy(k, w) && h.relax()) {
+	if w == 0 || w.state() != HalfOpen && (!counts || b.easy(k, w) && h.relax()) {
 		if counts {
 			h.calmStreak()
 		}
@@ -78,7 +80,6 @@ func (b *Breaker) above(a *retry.Attempt, k kind, at time.Time, counts bool) {
 	u := b.draw()
 	h.mu.Lock()
 	defer b.unlock()
-	b.prepare(at, Closed)
 	ns := h.see(h.since(at))
 	switch s := b.own(); {
 	case s == HalfOpen:

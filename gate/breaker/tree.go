@@ -64,24 +64,23 @@ func (t *Tree) Gate(path ...string) *Breaker {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if b := t.gates[key]; b != nil {
-		return b
-	}
-	need := 1
-	for k := key; ; need++ {
-		i := strings.LastIndexByte(k, '/')
-		if i < 0 || t.groups[k[:i]] != nil {
-			break
+	if t.gates[key] == nil { // still
+		need := 1
+		for k := key; ; need++ {
+			i := strings.LastIndexByte(k, '/')
+			if i < 0 || t.groups[k[:i]] != nil {
+				break
+			}
+			k = k[:i]
 		}
-		k = k[:i]
+		if len(t.all)+need > t.most() {
+			return t.overflow()
+		}
+		b := t.add(key, false)
+		t.gates[key] = b
+		t.hang(b, t.groupOf(key))
 	}
-	if len(t.all)+need > t.most() {
-		return t.overflow()
-	}
-	b = t.add(key, false)
-	t.gates[key] = b
-	t.hang(b, t.groupOf(key))
-	return b
+	return t.gates[key]
 }
 
 // Named returns the gate for the name of an operation, as [Tree.Gate] does for its path: "binance.place_order" is
