@@ -12,7 +12,7 @@ func (c *call) admit(now time.Duration) error {
 	if len(c.policy.Gates) == 0 {
 		return nil
 	}
-	if c.attempts > 0 && c.halter != nil {
+	if c.halter != nil {
 		c.halted = c.halter.Halted()
 	}
 	a := &c.attempt
