@@ -20,7 +20,7 @@ import (
 type Budget struct {
 	Name       string  // in errors, such as the dependency
 	Ratio      float64 // retries earned by a success, 0 to 1, in steps of 0.001; 0 means 0.1, None earns nothing
-	Max        float64 // most retries saved up, at most a billion; 0 means 10, None allows none; with more than 20 processes use 2
+	Max        float64 // most retries saved up, at most a billion; 0 means 10, or 2 if Load.Clients is above 20; None allows none
 	Costs      Costs   // what a retry takes, by what went wrong
 	Ceiling    float64 // most retries in flight, as a share of all requests in flight, 0 to 1, in steps of 0.001; 0 means 0.2, None leaves CeilingMin alone
 	CeilingMin int     // retries in flight that the ceiling always allows; 0 means 3, None leaves Ceiling alone

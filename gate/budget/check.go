@@ -6,9 +6,6 @@ import (
 	"math"
 )
 
-// largeFleet is how many processes may each save up [DefaultMax] retries before that is too much together.
-const largeFleet, largeFleetMax = 20, 2
-
 // Check returns all mistakes in the fields, joined, each beginning with its field's name, or nil. A
 // budget with mistakes still works, with fewer retries than were meant. A [*Warning] among them says
 // that the settings are possible, but too much for the declared load.
@@ -61,9 +58,8 @@ func (b *Budget) Check() error {
 	if b.Trickle > 0 && b.Load.Clients == 0 {
 		mistake("Trickle: %g/s is shared by Load.Clients, which is not set and counts as 1", b.Trickle)
 	}
-	if most := or(b.Max, DefaultMax); b.Load.Clients > largeFleet && most > largeFleetMax {
-		mistake("Max: %g saved up by each of %d clients are %.6g retries at once after an outage; use %d in a fleet of more than %d",
-			most, b.Load.Clients, most*b.Load.clients(), largeFleetMax, largeFleet)
+	if b.Load.Clients > LargeFleet && b.most() > DefaultFleetMax {
+		errs = append(errs, &Warning{Load: b.Load, Max: b.most()})
 	}
 	// What only successes earn counts as 0: when all fail, only the trickle goes on.
 	if err := b.Load.Check(0, b.Trickle/b.Load.clients()); err != nil {

@@ -31,7 +31,9 @@ func TestCheck(t *testing.T) {
 		{&budget.Budget{Load: budget.Load{Clients: -1}}, "Load.Clients"},
 		{&budget.Budget{Trickle: 1}, "Trickle"},
 		{&budget.Budget{Load: budget.Load{Clients: 20}}, ""},
-		{&budget.Budget{Load: budget.Load{Clients: 21}}, "Max"},
+		{&budget.Budget{Load: budget.Load{Clients: 21}}, ""},
+		{&budget.Budget{Max: 2.1, Load: budget.Load{Clients: 20}}, ""},
+		{&budget.Budget{Max: 2.1, Load: budget.Load{Clients: 21}}, "Max"},
 		{&budget.Budget{Max: 2, Load: budget.Load{Clients: 21}}, ""},
 		{&budget.Budget{Trickle: 20, Load: budget.Load{Offered: 80, Capacity: 100, Clients: 20}}, "Load"},
 		{&budget.Parents{}, ""},
@@ -104,6 +106,23 @@ func TestRB14StabilityWarning(t *testing.T) {
 	w, ok := errors.AsType[*budget.Warning](err)
 	if want := (budget.Warning{Load: load, Floor: 20}); !ok || *w != want {
 		t.Errorf("Check() = %+v; want %+v", err, want)
+	}
+}
+
+func TestLargeFleetsSaveUpLess(t *testing.T) {
+	for clients, want := range map[int]int64{0: 10000, 20: 10000, 21: 2000, 1000: 2000} {
+		if s := (&budget.Budget{Load: budget.Load{Clients: clients}}).Stats(); s.Capacity != want {
+			t.Errorf("%d clients: %+v; want capacity %d", clients, s, want)
+		}
+	}
+	load := budget.Load{Clients: 100}
+	w, ok := errors.AsType[*budget.Warning]((&budget.Budget{Max: 10, Load: load}).Check())
+	const text = "Max: 10 retries saved up by each of 100 clients are 1000 at once after an outage; use 2 in a fleet of more than 20"
+	if want := (budget.Warning{Load: load, Max: 10}); !ok || *w != want || w.Error() != text {
+		t.Errorf("%v; want %s", w, text)
+	}
+	if s := (&budget.Budget{Max: 10, Load: load}).Stats(); s.Capacity != 10000 {
+		t.Errorf("%+v; want what was asked for", s)
 	}
 }
 

@@ -48,10 +48,15 @@ type Warning struct {
 	Load  Load
 	Ratio float64 // retries that a request earns, even if it fails
 	Floor float64 // retries per second that each client may make unearned
+	Max   float64 // retries that each client may save up, if that is what the warning is about; else 0
 }
 
 // Error names the utilisation, the number of clients and the budget.
 func (w *Warning) Error() string {
+	if w.Max > 0 {
+		return fmt.Sprintf("Max: %g retries saved up by each of %d clients are %.6g at once after an outage; use %d in a fleet of more than %d",
+			w.Max, w.Load.Clients, w.Max*w.Load.clients(), DefaultFleetMax, LargeFleet)
+	}
 	l, s := w.Load, "s"
 	if l.clients() == 1 {
 		s = ""

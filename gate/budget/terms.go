@@ -12,6 +12,8 @@ import (
 const (
 	DefaultRatio      = 0.1
 	DefaultMax        = 10
+	DefaultFleetMax   = 2 // with more than LargeFleet clients, whose buckets add up
+	LargeFleet        = 20
 	DefaultCost       = 1000 // milli-tokens
 	DefaultCeiling    = 0.2
 	DefaultCeilingMin = 3
@@ -49,7 +51,7 @@ func (b *Budget) terms() *terms {
 // resolve turns the fields of b into terms.
 func (b *Budget) resolve() *terms {
 	t := &terms{
-		capacity: thousandths(or(b.Max, DefaultMax), mostTokens),
+		capacity: thousandths(b.most(), mostTokens),
 		gain:     thousandths(or(b.Ratio, DefaultRatio), 1),
 		share:    thousandths(or(b.Ceiling, DefaultCeiling), 1),
 		least:    int64(max(0, cmp.Or(b.CeilingMin, DefaultCeilingMin))),
@@ -73,6 +75,14 @@ func (b *Budget) resolve() *terms {
 		}
 	}
 	return t
+}
+
+// most is Max with its default.
+func (b *Budget) most() float64 {
+	if b.Load.Clients > LargeFleet {
+		return or(b.Max, DefaultFleetMax)
+	}
+	return or(b.Max, DefaultMax)
 }
 
 // or is cmp.Or, under which NaN would stand for the default.
