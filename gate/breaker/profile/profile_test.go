@@ -470,15 +470,17 @@ func TestEnvoyCompares(t *testing.T) {
 		calls    int
 		failures []int // of a hundred, by host
 		out      string
+		factor   float64
 	}{
-		{"one far below", 11, 100, []int{0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 40}, "k"},
-		{"two far below, one may go", 12, 100, []int{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 40, 60}, "l"},
-		{"all alike", 6, 100, []int{30, 31, 29, 30, 30, 31}, ""},
-		{"too few hosts", 4, 100, []int{0, 0, 0, 90}, ""},
-		{"too few calls", 11, 99, []int{0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 40}, ""},
+		{"one far below", 11, 100, []int{0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 40}, "k", 0},
+		{"two far below, one may go", 12, 100, []int{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 40, 60}, "l", 0},
+		{"all alike", 6, 100, []int{30, 31, 29, 30, 30, 31}, "", 0},
+		{"too few hosts", 4, 100, []int{0, 0, 0, 90}, "", 1},
+		{"enough hosts", 5, 100, []int{0, 0, 0, 0, 90}, "e", 1},
+		{"too few calls", 11, 99, []int{0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 40}, "", -1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			c := profile.Envoy{Consecutive: 1000}.New()
+			c := profile.Envoy{Consecutive: 1000, StdevFactor: test.factor}.New()
 			var drivers []*driver
 			for i := range test.hosts {
 				drivers = append(drivers, &driver{t: t, g: c.Host(string(rune('a' + i)))})
@@ -522,6 +524,39 @@ func TestEnvoyEjectsTenPercentOrOne(t *testing.T) {
 		if out != want {
 			t.Errorf("%d of %d ejected; want %d", out, hosts, want)
 		}
+	}
+}
+
+// Who could not be ejected, because too many were, begins to count anew.
+func TestEnvoyCountsAnewAfterTooMany(t *testing.T) {
+	c := profile.Envoy{}.New()
+	a, b := &driver{t: t, g: c.Host("a")}, &driver{t: t, g: c.Host("b")}
+	a.calls(5, 0, "F")
+	b.calls(5, 0, "F")
+	b.wants(breaker.Closed)
+	b.now = 30 * time.Second
+	b.calls(4, 0, "F")
+	b.wants(breaker.Closed)
+	b.calls(1, 0, "F")
+	b.wants(breaker.Open)
+	a.wants(breaker.Closed)
+}
+
+// Who is ejected already is not compared with the others.
+func TestEnvoyEjectsOnce(t *testing.T) {
+	c := profile.Envoy{}.New()
+	for i := range 20 {
+		d := &driver{t: t, g: c.Host(fmt.Sprint(i))}
+		d.calls(100, 0, "S")
+	}
+	d := &driver{t: t, g: c.Host("0")}
+	d.calls(5, 0, "F")
+	for range 5 {
+		d.g.Settle(&retry.Attempt{}, &retry.Outcome{State: retry.Panicked}) // of nobody knows when
+	}
+	d.now = 10 * time.Second
+	if _, err := d.admit(); retry.Hint(err) != 20*time.Second {
+		t.Errorf("back in %v; want 30s after the ejection", retry.Hint(err))
 	}
 }
 
@@ -633,6 +668,14 @@ func TestLeaseEndsWithTheCall(t *testing.T) {
 		d.now++
 		d.began()
 	}
+}
+
+// A lease ends when it ends, and not when somebody notices.
+func TestLeaseEndsUnnoticed(t *testing.T) {
+	d := opened(t, "gobreaker")
+	d.began()
+	d.now += 2*time.Minute + 1
+	d.began()
 }
 
 // Of several leases the one that ends first counts first.
