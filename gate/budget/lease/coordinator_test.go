@@ -137,6 +137,7 @@ func TestStop(t *testing.T) {
 	c.Stop(at(1))
 	same(t, "after a stop", c.State(at(1)), State{Epoch: 2, Tokens: 48_000, Processes: 1, Stopped: true})
 	same(t, "the old grant again", c.Grant(want("a", 1, 2000), at(1)), Grant{Process: "a", Seq: 1, Epoch: 2, Valid: 2 * time.Second})
+	same(t, "nor in the new epoch", c.Grant(Request{Process: "a", Epoch: 2, Seq: 1, Want: 2000}, at(1)).Tokens, int64(0))
 	r := Request{Process: "a", Epoch: 2, Seq: 2, Want: 2000, Return: 2000, Deposit: 100}
 	same(t, "while stopped", c.Grant(r, at(1.1)).Tokens, int64(0))
 	c.Resume(at(2))

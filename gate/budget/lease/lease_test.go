@@ -144,6 +144,21 @@ func TestVoid(t *testing.T) {
 	same(t, "a newer epoch voids, whoever asked", l.Stats().Tokens, int64(0))
 }
 
+// A coordinator that was replaced, and does not know, is not listened to; and nothing is taken from a newer one that
+// did not mean it for this epoch.
+func TestEpochsOfAnswers(t *testing.T) {
+	c := serving(t, &Coordinator{Epoch: 5}, 100_000)
+	l := connected(t, c, &Lease{}, 0, 5000)
+	r := l.Request(at(1))
+	l.Accept(Grant{Epoch: 4, Seq: r.Seq, Tokens: 1000, Valid: time.Hour}, at(1))
+	g := c.Grant(r, at(1))
+	l.Accept(g, at(1))
+	same(t, "the true answer still counts", l.Stats().Tokens, g.Tokens)
+	r = l.Request(at(2))
+	l.Accept(Grant{Epoch: 6, Seq: r.Seq, Tokens: 1000, Valid: time.Hour}, at(2))
+	same(t, "from another epoch", l.Stats().Tokens, int64(0))
+}
+
 // A retry that never began gives back, into the lease it came from.
 func TestReturns(t *testing.T) {
 	c := serving(t, &Coordinator{}, 100_000)
@@ -252,6 +267,8 @@ func TestCost(t *testing.T) {
 	a := &retry.Attempt{Number: 2, At: at(0), Policy: &retry.Policy{Cost: 4}}
 	same(t, "four of five", l.Admit(t.Context(), a), nil)
 	same(t, "refused", l.Admit(t.Context(), a) != nil, true)
+	same(t, "the fifth goes on ageing", l.earned.sum(0), int64(1000))
+	same(t, "the fifth", retries(l, 2, at(0)), 1)
 	l.Settle(a, &retry.Outcome{State: retry.Succeeded})
 	a.Policy = &retry.Policy{Cost: math.MaxInt64}
 	for range 100 {

@@ -19,7 +19,7 @@ func (l *Lease) Request(now time.Time) Request {
 	l.serial++
 	l.sent, l.greeted = t, false
 	r := Request{Budget: l.Budget, Process: l.Process, Epoch: l.epoch, Seq: l.seq, Want: max(l.want(), 2*l.demand)}
-	if l.epoch != 0 && !l.cutOff(t) {
+	if !l.cutOff(t) {
 		slot := l.slot(t)
 		r.Deposit = l.earned.take(slot, l.earned.sum(slot))
 	}

@@ -104,6 +104,33 @@ func TestAdaptiveForgivesANanosecond(t *testing.T) {
 	same(t, "wait", c.take(0), 2*time.Second)
 }
 
+// The bucket behind the curve, by hand: what came in at the old rate is kept, and no more than fits; the rate is never
+// more than twice what was measured.
+func TestCubicBucket(t *testing.T) {
+	c := cubic{enabled: true, wMax: 100, t0: 0, measured: 10, bucket: 9.5, fill: 4, capacity: 4, tokens: 1, refilled: 9}
+	c.respond(9.7, false)
+	same(t, "rate", c.fill, 20.0) // the curve is past 100
+	same(t, "capacity", c.capacity, 20.0)
+	same(t, "tokens", close(c.tokens, 3.8, 1e-9), true)
+	c.tokens = 15
+	c.respond(9.8, true)
+	same(t, "rate after a throttle", c.fill, 7.0) // 0.7 of what was measured
+	same(t, "tokens are cut", c.tokens, 7.0)
+	c.giveBack()
+	same(t, "a full bucket takes nothing back", c.tokens, 7.0)
+	c = cubic{}
+	c.respond(0.1, true)
+	same(t, "least rate", c.fill, 0.5)
+	same(t, "least capacity", c.capacity, 1.0)
+
+	g := &AWSAdaptive{} // not throttled yet: nothing is taken, so nothing comes back
+	early := newCall(t, g)
+	early.try(0)
+	newCall(t, g).run(0, errSlow)
+	early.drop(retry.NotStarted)
+	same(t, "tokens", g.cubic.tokens, 0.0)
+}
+
 // It waits as long as it may, for the context and the switch too.
 func TestAdaptiveWaits(t *testing.T) {
 	stop := errors.New("stop")

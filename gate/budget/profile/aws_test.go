@@ -176,6 +176,8 @@ func TestAWSThrottlingThroughTheEngine(t *testing.T) {
 // B21
 func TestAWS2025(t *testing.T) {
 	q := &AWS2025{}
+	newCall(t, q).run(0, nil)
+	same(t, "full", q.Quota(), 500)
 	for range 5 {
 		c, _ := fails(t, q, 0, errLate) // a timeout costs 10
 		c.end(0, errServer)

@@ -86,7 +86,7 @@ func (g *GRPC) open() {
 
 func (g *GRPC) most() int64 { return int64(pick(g.MaxTokens, grpcTokens, 1, grpcMostTokens)) * 1000 }
 
-// thousandth cuts to three decimals, of the decimal form that somebody wrote: 0.57 is a little less than 570/1000.
+// thousandth cuts to three decimals, of the decimal form that somebody wrote: 1.001*1000 is a little less than 1001.
 func thousandth(ratio float64) int64 { return int64(math.Floor(ratio*1000 + 1e-9)) }
 
 // Tokens returns how many tokens there are.

@@ -26,7 +26,7 @@ func TestGRPC(t *testing.T) {
 		same(t, "tokens", g.Tokens(), 5.0)
 	})
 	t.Run("B11", func(t *testing.T) {
-		for ratio, want := range map[float64]float64{0.5466: 0.546, 0.57: 0.57, 0.29: 0.29, 0.001: 0.001, 1000: 5} {
+		for ratio, want := range map[float64]float64{0.5466: 0.546, 1.001: 1.001, 0.001: 0.001, 1000: 5} {
 			g := &GRPC{Ratio: ratio}
 			for range 5 {
 				newCall(t, g).run(0, errServer)

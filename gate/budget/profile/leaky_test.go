@@ -128,7 +128,7 @@ func TestTower(t *testing.T) {
 		{"coarse", &Tower{Min: None, Percent: 0.3}, 2999, 999, 1000},
 		{"exact", &Tower{Min: None, Percent: 0.3, Exact: true}, 2999, 899, 900},
 		{"above 1", &Tower{Min: None, Percent: 2}, 10, 20, 22},
-		{"single precision", &Tower{Min: None, Percent: 0.1}, 10, 1, 1},
+		{"single precision", &Tower{Min: None, Percent: 1.0 / 7}, 11, 1, 2}, // 1/7 is a little more there
 		{"no percentage", &Tower{TTL: time.Second, Min: 5, Percent: None}, 100, 5, 5},
 		{"more than that", &Tower{Min: None, Percent: 5000}, 1, 1000, 2000},
 	} {
