@@ -13,18 +13,24 @@ import (
 // A Breaker is a [retry.Gate] that follows the rules of its profile. It never waits and never looks at a clock. It
 // is safe for concurrent use, and made by the New method of a profile, or by [New].
 type Breaker struct {
+	// OnChange is told of each transition, in their order and outside the lock, by the attempt that brought it about.
+	// It is not modified once the breaker is in use. The failures in a Change are all counted as Ambiguous.
+	OnChange func(breaker.Change)
+
 	name   string
 	limits limits
 
 	mu         sync.Mutex
+	teller     teller
+	changes    uint64
 	rules      rules
 	epoch      time.Time // of the first attempt
 	now        int64     // the latest time seen, in ns since epoch
 	state      breaker.State
 	generation uint64
-	until      int64 // the end of Open and Isolated
-	why        string
-	probes     Counts // of HalfOpen, that count
+	until      int64         // the end of Open and Isolated
+	order      breaker.Order // that isolated it
+	probes     Counts        // of HalfOpen, that count
 	leases     []lease
 	given      uint64 // leases, ever
 }
@@ -49,7 +55,7 @@ func open(name string, l limits, r rules) *Breaker {
 // Admit lets an attempt pass or refuses it with a [*breaker.Error].
 func (b *Breaker) Admit(_ context.Context, a *retry.Attempt) error {
 	b.mu.Lock()
-	defer b.mu.Unlock()
+	defer b.unlock()
 	b.see(a.At)
 	b.advance()
 	switch b.state {
@@ -58,8 +64,8 @@ func (b *Breaker) Admit(_ context.Context, a *retry.Attempt) error {
 		if fresh {
 			b.generation++
 		}
-		if trip {
-			b.change(breaker.Open, b.now)
+		if trip != "" {
+			b.change(breaker.Open, trip, b.now)
 			break
 		}
 		a.Keep(b.generation<<1 | 1)
@@ -90,7 +96,7 @@ func (b *Breaker) term(p *retry.Policy) time.Duration {
 }
 
 func (b *Breaker) refusal(a *retry.Attempt) error {
-	e := &breaker.Error{Key: b.name, State: b.state, Retry: a.Number > 1, Why: b.why}
+	e := &breaker.Error{Key: b.name, State: b.state, Retry: a.Number > 1, Why: b.order.Why}
 	if b.state != breaker.HalfOpen && b.until < far {
 		e.Wait = time.Duration(b.until - b.now)
 	}
@@ -104,7 +110,7 @@ func (b *Breaker) Settle(a *retry.Attempt, o *retry.Outcome) {
 		e.slow = o.Elapsed() > b.limits.slow
 	}
 	b.mu.Lock()
-	defer b.mu.Unlock()
+	defer b.unlock()
 	b.see(latest(o))
 	b.advance()
 	note := a.Kept()
@@ -113,8 +119,10 @@ func (b *Breaker) Settle(a *retry.Attempt, o *retry.Outcome) {
 		return
 	}
 	// Without a note nobody knows when it was admitted, so it counts.
-	if counts && b.state == breaker.Closed && (note == 0 || note == b.generation<<1|1) && b.rules.record(b.now, e) {
-		b.change(breaker.Open, b.now)
+	if counts && b.state == breaker.Closed && (note == 0 || note == b.generation<<1|1) {
+		if trip := b.rules.record(b.now, e); trip != "" {
+			b.change(breaker.Open, trip, b.now)
+		}
 	}
 }
 
@@ -124,21 +132,21 @@ func (b *Breaker) settle(id uint64, e evidence, counts bool) {
 		if l.id == id {
 			b.leases = append(b.leases[:i], b.leases[i+1:]...)
 			if counts {
-				b.probed(e, b.now)
+				b.probed(e, breaker.ByProbe, b.now)
 			}
 			return
 		}
 	}
 }
 
-// probed counts a probe.
-func (b *Breaker) probed(e evidence, at int64) {
+// probed counts a probe. If it failed, cause says how.
+func (b *Breaker) probed(e evidence, cause breaker.Cause, at int64) {
 	b.probes.add(e, 1)
 	switch b.rules.judge(b.probes) {
 	case toClosed:
-		b.change(breaker.Closed, at)
+		b.change(breaker.Closed, breaker.ByRamp, at)
 	case toOpen:
-		b.change(breaker.Open, at)
+		b.change(breaker.Open, cause, at)
 	}
 }
 
@@ -147,11 +155,15 @@ func (b *Breaker) advance() {
 	if b.state == breaker.HalfOpen {
 		b.expire()
 	}
-	if b.state != breaker.Open && b.state != breaker.Isolated {
-		return
-	}
-	if b.now > b.until || b.now == b.until && !(b.limits.strict && b.state == breaker.Open) {
-		b.change(breaker.HalfOpen, b.now)
+	switch b.state {
+	case breaker.Open:
+		if b.now > b.until || b.now == b.until && !b.limits.strict {
+			b.change(breaker.HalfOpen, breaker.ByTime, b.now)
+		}
+	case breaker.Isolated:
+		if b.now >= b.until {
+			b.change(breaker.HalfOpen, breaker.ByExpiry, b.now)
+		}
 	}
 }
 
@@ -169,13 +181,16 @@ func (b *Breaker) expire() {
 			return
 		}
 		b.leases = append(b.leases[:first], b.leases[first+1:]...)
-		b.probed(evidence{failed: true}, until)
+		b.probed(evidence{failed: true}, breaker.ByLease, until)
 	}
 }
 
 // change goes to another state, at a time.
-func (b *Breaker) change(to breaker.State, at int64) {
-	b.state, b.why = to, ""
+func (b *Breaker) change(to breaker.State, cause breaker.Cause, at int64) {
+	if b.OnChange != nil {
+		b.report(to, cause, at)
+	}
+	b.state, b.order = to, breaker.Order{}
 	b.generation++
 	b.leases, b.probes = b.leases[:0], Counts{}
 	switch to {
@@ -185,6 +200,25 @@ func (b *Breaker) change(to breaker.State, at int64) {
 		b.rules.clear(b.now)
 	}
 }
+
+// report leaves a change to be told of.
+func (b *Breaker) report(to breaker.State, cause breaker.Cause, at int64) {
+	counts := b.probes
+	if b.state == breaker.Closed {
+		counts, _ = b.rules.counts(at)
+	}
+	b.changes++
+	c := breaker.Change{
+		Key: b.name, From: b.state, To: to, At: b.epoch.Add(time.Duration(at)), Generation: b.changes, Cause: cause,
+		Counts: counts.evidence(), LowerBound: counts.evidence().LowerBound(), Who: b.order.Who, Why: b.order.Why,
+	}
+	if to == breaker.Open {
+		c.Wait = b.limits.open
+	}
+	b.teller.pending = append(b.teller.pending, c)
+}
+
+func (b *Breaker) unlock() { b.teller.unlock(&b.mu, b.OnChange) }
 
 // see takes notice of a time.
 func (b *Breaker) see(t time.Time) {

@@ -40,9 +40,14 @@ func (e Envoy) New() *Cluster {
 
 // A Cluster is hosts that do the same work. It is safe for concurrent use.
 type Cluster struct {
+	// OnChange is told of ejections and returns, in their order and outside the lock, by the attempt that brought them
+	// about. It is not modified once the cluster is in use. The failures in a Change are all counted as Ambiguous.
+	OnChange func(breaker.Change)
+
 	rules Envoy
 
 	mu      sync.Mutex
+	teller  teller
 	hosts   map[string]*Host
 	order   []*Host   // in which they came
 	epoch   time.Time // of the first attempt
@@ -85,7 +90,7 @@ func (c *Cluster) Host(name string) *Host {
 func (h *Host) Admit(_ context.Context, a *retry.Attempt) error {
 	c := h.cluster
 	c.mu.Lock()
-	defer c.mu.Unlock()
+	defer c.unlock()
 	c.see(a.At)
 	if h.out {
 		every := int64(c.rules.Interval)
@@ -101,7 +106,7 @@ func (h *Host) Settle(a *retry.Attempt, o *retry.Outcome) {
 	e, counts := judge(o)
 	c := h.cluster
 	c.mu.Lock()
-	defer c.mu.Unlock()
+	defer c.unlock()
 	c.see(latest(o))
 	if note := a.Kept(); !counts || h.out || note != 0 && note != h.generation {
 		return
@@ -114,7 +119,7 @@ func (h *Host) Settle(a *retry.Attempt, o *retry.Outcome) {
 	h.failed++
 	if h.row++; h.row >= c.rules.Consecutive {
 		h.row = 0
-		c.eject(h, c.now)
+		c.eject(h, breaker.ByStreak, c.now)
 	}
 }
 
@@ -155,6 +160,7 @@ func (c *Cluster) sweep(n int64) {
 			if service < 0 {
 				continue
 			}
+			h.report(breaker.Closed, breaker.ByTime, c.swept+(n-service)*every, 0)
 			h.out, h.row, h.calls, h.failed = false, 0, 0, 0
 			h.generation++
 			c.ejected--
@@ -182,7 +188,7 @@ func (c *Cluster) compare() {
 	least := mean - c.rules.StdevFactor*math.Sqrt(squares/n)
 	for _, h := range c.order {
 		if int(n) >= c.rules.MinHosts && h.compared() && h.rate() < least {
-			c.eject(h, c.swept)
+			c.eject(h, breaker.ByFailureRate, c.swept)
 		}
 		h.calls, h.failed = 0, 0
 	}
@@ -195,17 +201,33 @@ func (h *Host) compared() bool { return !h.out && h.calls >= int64(h.cluster.rul
 func (h *Host) rate() float64 { return 1 - float64(h.failed)/float64(h.calls) }
 
 // eject takes a host out, unless too many are out.
-func (c *Cluster) eject(h *Host, at int64) {
+func (c *Cluster) eject(h *Host, cause breaker.Cause, at int64) {
 	if c.ejected > 0 && (c.ejected+1)*100 > c.rules.MaxPercent*len(c.hosts) {
 		return
 	}
 	r := c.rules
-	c.ejected++
-	h.out = true
-	h.generation++
 	h.times = min(h.times+1, int64((r.MaxEjection-1)/r.BaseEjection)+2)
 	h.until = at + int64(r.MaxEjection)
 	if time.Duration(h.times) <= r.MaxEjection/r.BaseEjection {
 		h.until = at + h.times*int64(r.BaseEjection)
 	}
+	h.report(breaker.Open, cause, at, time.Duration(h.until-at))
+	c.ejected++
+	h.out = true
+	h.generation++
 }
+
+// report leaves a change to be told of.
+func (h *Host) report(to breaker.State, cause breaker.Cause, at int64, wait time.Duration) {
+	c := h.cluster
+	from, counts := breaker.Open, Counts{}
+	if !h.out {
+		from, counts = breaker.Closed, Counts{Calls: h.calls, Failed: h.failed}
+	}
+	c.teller.pending = append(c.teller.pending, breaker.Change{
+		Key: h.name, From: from, To: to, At: c.epoch.Add(time.Duration(at)), Generation: h.generation, Cause: cause,
+		Counts: counts.evidence(), LowerBound: counts.evidence().LowerBound(), Wait: wait,
+	})
+}
+
+func (c *Cluster) unlock() { c.teller.unlock(&c.mu, c.OnChange) }

@@ -1,6 +1,10 @@
 package profile
 
-import "time"
+import (
+	"time"
+
+	"github.com/relent-go/relent/gate/breaker"
+)
 
 // Failsafe is the circuit breaker of Failsafe and failsafe-go. It counts Failures of the last Executions or, with
 // a Period, Failures within it; or, with a Period and FailurePercent, that share of at least Executions.
@@ -55,16 +59,16 @@ func (f *failsafe) clear(int64) {
 	f.last.clear()
 }
 
-func (f *failsafe) look(int64) (trip, fresh bool) { return false, false }
+func (f *failsafe) look(int64) (trip breaker.Cause, fresh bool) { return "", false }
 
-func (f *failsafe) record(now int64, e evidence) bool {
+func (f *failsafe) record(now int64, e evidence) breaker.Cause {
 	if f.period != nil {
 		f.period.add(now, e)
 	} else {
 		f.last.add(e)
 	}
 	c, enough := f.counts(now)
-	return enough && f.bad(c)
+	return because(breaker.ByFailureRate, enough && f.bad(c))
 }
 
 func (f *failsafe) bad(c Counts) bool {

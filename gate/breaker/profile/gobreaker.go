@@ -1,6 +1,10 @@
 package profile
 
-import "time"
+import (
+	"time"
+
+	"github.com/relent-go/relent/gate/breaker"
+)
 
 // Gobreaker is the circuit breaker of sony/gobreaker, version 2. Fields that are not positive mean defaults.
 type Gobreaker struct {
@@ -30,21 +34,21 @@ type gobreaker struct {
 func (g *gobreaker) clear(now int64) { g.until, g.row, g.sum = now+g.interval, 0, Counts{} }
 
 // look begins a new interval. As in the original, results of attempts that the old one admitted are dropped.
-func (g *gobreaker) look(now int64) (trip, fresh bool) {
+func (g *gobreaker) look(now int64) (trip breaker.Cause, fresh bool) {
 	if g.interval == 0 || now <= g.until {
-		return false, false
+		return "", false
 	}
 	g.clear(now)
-	return false, true
+	return "", true
 }
 
-func (g *gobreaker) record(_ int64, e evidence) bool {
+func (g *gobreaker) record(_ int64, e evidence) breaker.Cause {
 	g.sum.add(e, 1)
 	g.row++
 	if !e.failed {
 		g.row = 0
 	}
-	return g.row > g.failures
+	return because(breaker.ByStreak, g.row > g.failures)
 }
 
 func (g *gobreaker) counts(int64) (Counts, bool) { return g.sum, g.sum.Calls > 0 }

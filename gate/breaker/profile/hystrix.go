@@ -1,6 +1,10 @@
 package profile
 
-import "time"
+import (
+	"time"
+
+	"github.com/relent-go/relent/gate/breaker"
+)
 
 // Hystrix is Netflix Hystrix's circuit breaker. Fields that are not positive mean defaults.
 type Hystrix struct {
@@ -29,16 +33,16 @@ type hystrix struct {
 
 func (h *hystrix) clear(now int64) { h.window.clear(); h.next = now }
 
-func (h *hystrix) look(now int64) (trip, fresh bool) {
+func (h *hystrix) look(now int64) (trip breaker.Cause, fresh bool) {
 	if now < h.next {
-		return false, false
+		return "", false
 	}
 	h.next = now + h.every
 	c := h.window.sum(now)
-	return c.Calls >= h.requests && atLeast(c.Failed, c.Calls, h.percent), false
+	return because(breaker.ByFailureRate, c.Calls >= h.requests && atLeast(c.Failed, c.Calls, h.percent)), false
 }
 
-func (h *hystrix) record(now int64, e evidence) bool {
+func (h *hystrix) record(now int64, e evidence) breaker.Cause {
 	h.window.add(now, e)
 	trip, _ := h.look(now)
 	return trip

@@ -17,10 +17,11 @@ func (b *Breaker) Isolate(o breaker.Order) error {
 		return err
 	}
 	b.mu.Lock()
-	defer b.mu.Unlock()
+	defer b.unlock()
 	b.see(o.At)
-	b.change(breaker.Isolated, b.now)
-	b.until, b.why = b.now+int64(min(o.For, far)), o.Why
+	b.order = o // told with the change
+	b.change(breaker.Isolated, breaker.ByPerson, b.now)
+	b.until, b.order = b.now+int64(min(o.For, far)), o
 	return nil
 }
 
@@ -30,10 +31,11 @@ func (b *Breaker) Release(o breaker.Order) error {
 		return err
 	}
 	b.mu.Lock()
-	defer b.mu.Unlock()
+	defer b.unlock()
 	b.see(o.At)
 	if b.state == breaker.Isolated {
-		b.change(breaker.HalfOpen, b.now)
+		b.order = o
+		b.change(breaker.HalfOpen, breaker.ByRelease, b.now)
 	}
 	return nil
 }

@@ -1,6 +1,10 @@
 package profile
 
-import "time"
+import (
+	"time"
+
+	"github.com/relent-go/relent/gate/breaker"
+)
 
 // Polly is the circuit breaker of Polly version 8. Fields that are not positive mean defaults.
 type Polly struct {
@@ -26,13 +30,13 @@ type polly struct {
 
 func (p *polly) clear(int64) { p.window.clear() }
 
-func (p *polly) look(int64) (trip, fresh bool) { return false, false }
+func (p *polly) look(int64) (trip breaker.Cause, fresh bool) { return "", false }
 
 // record opens on a failure only, though a success may be the call that makes the throughput.
-func (p *polly) record(now int64, e evidence) bool {
+func (p *polly) record(now int64, e evidence) breaker.Cause {
 	p.window.add(now, e)
 	c, enough := p.counts(now)
-	return e.failed && enough && atLeast(c.Failed, c.Calls, p.percent)
+	return because(breaker.ByFailureRate, e.failed && enough && atLeast(c.Failed, c.Calls, p.percent))
 }
 
 func (p *polly) counts(now int64) (Counts, bool) {

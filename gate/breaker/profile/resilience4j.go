@@ -1,6 +1,10 @@
 package profile
 
-import "time"
+import (
+	"time"
+
+	"github.com/relent-go/relent/gate/breaker"
+)
 
 // Resilience4j is the count-based breaker of resilience4j. Fields that are not positive mean defaults.
 type Resilience4j struct {
@@ -32,15 +36,21 @@ type resilience4j struct {
 
 func (r *resilience4j) clear(int64) { r.window.clear() }
 
-func (r *resilience4j) look(int64) (trip, fresh bool) { return false, false }
+func (r *resilience4j) look(int64) (trip breaker.Cause, fresh bool) { return "", false }
 
-func (r *resilience4j) record(_ int64, e evidence) bool {
+func (r *resilience4j) record(_ int64, e evidence) breaker.Cause {
 	r.window.add(e)
-	return r.window.sum.Calls >= r.least && r.bad(r.window.sum)
+	if r.window.sum.Calls < r.least {
+		return ""
+	}
+	return r.bad(r.window.sum)
 }
 
-func (r *resilience4j) bad(c Counts) bool {
-	return atLeast(c.Failed, c.Calls, r.percent) || atLeast(c.Slow, c.Calls, r.slow)
+func (r *resilience4j) bad(c Counts) breaker.Cause {
+	if atLeast(c.Failed, c.Calls, r.percent) {
+		return breaker.ByFailureRate
+	}
+	return because(breaker.BySlowRate, atLeast(c.Slow, c.Calls, r.slow))
 }
 
 func (r *resilience4j) counts(int64) (Counts, bool) {
@@ -51,7 +61,7 @@ func (r *resilience4j) judge(probes Counts) verdict {
 	switch {
 	case probes.Calls < r.probes:
 		return undecided
-	case r.bad(probes):
+	case r.bad(probes) != "":
 		return toOpen
 	}
 	return toClosed

@@ -1,15 +1,19 @@
 package profile
 
-import "time"
+import (
+	"time"
+
+	"github.com/relent-go/relent/gate/breaker"
+)
 
 // rules are what one breaker does differently from the others. The mutex of the Breaker guards them.
 type rules interface {
 	// clear begins a Closed state.
 	clear(now int64)
-	// look is asked before an attempt in Closed. fresh says that results from before count no more, trip that it is time to open.
-	look(now int64) (trip, fresh bool)
-	// record takes a result in Closed, and says that it is time to open.
-	record(now int64, e evidence) (trip bool)
+	// look is asked before an attempt in Closed. fresh says that results from before count no more, trip why it is time to open.
+	look(now int64) (trip breaker.Cause, fresh bool)
+	// record takes a result in Closed, and says why it is time to open.
+	record(now int64, e evidence) (trip breaker.Cause)
 	// counts returns the window, and whether there are enough calls in it for a rate.
 	counts(now int64) (c Counts, enough bool)
 	// judge decides in HalfOpen by the probes that count, at least one.
@@ -40,6 +44,14 @@ func or[T ~int | ~int64](n, other T) T {
 		return n
 	}
 	return other
+}
+
+// because is the cause if it is one.
+func because(cause breaker.Cause, it bool) breaker.Cause {
+	if it {
+		return cause
+	}
+	return ""
 }
 
 // one judges by the first probe.

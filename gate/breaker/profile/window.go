@@ -1,6 +1,10 @@
 package profile
 
-import "time"
+import (
+	"time"
+
+	"github.com/relent-go/relent/gate/breaker"
+)
 
 // Counts are calls of a window.
 type Counts struct{ Calls, Failed, Slow int64 }
@@ -13,6 +17,11 @@ func (c *Counts) add(e evidence, n int64) {
 	if e.slow {
 		c.Slow += n
 	}
+}
+
+// evidence is c as what the class of a failure is not known of.
+func (c Counts) evidence() breaker.Counts {
+	return breaker.Counts{OK: uint64(c.Calls - c.Failed), Slow: uint64(c.Slow), Ambiguous: uint64(c.Failed)}
 }
 
 // atLeast says whether part of all is at least percent.
