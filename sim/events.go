@@ -26,8 +26,7 @@ type event struct {
 	seq  uint64
 	kind kind
 	gen  uint64   // served: which one is meant; acts: which action
-	req  *request // expires
-	op   *operation
+	req  *request // expires: it; wakes: the one that failed
 }
 
 func (e *event) before(f *event) bool {

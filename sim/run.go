@@ -116,9 +116,9 @@ func (m *model) happen(e event) {
 			m.failed(r.op, ErrTimeout)
 		}
 	case wakes:
-		if !e.op.over {
-			m.unpark(e.op)
-			m.woken(e.op)
+		if op := e.req.op; !op.over {
+			m.unpark(op)
+			m.woken(op)
 		}
 	case stalls:
 		m.trace(stalls, nil)
@@ -206,7 +206,7 @@ func (m *model) failed(op *operation, err error) {
 		return
 	}
 	m.park(op)
-	m.events.push(event{at: m.now + op.wait, kind: wakes, op: op})
+	m.events.push(event{at: m.now + op.wait, kind: wakes, req: op.req})
 }
 
 func (m *model) woken(op *operation) {
