@@ -1,0 +1,146 @@
+package halt
+
+import (
+	"errors"
+	"time"
+)
+
+// DefaultLease is three heartbeats of a second, a usual Lease.
+const DefaultLease = 3 * time.Second
+
+// Lost says what scopes are while the control plane is lost, by their kind. It only ever makes them stricter
+// than their stops do.
+type Lost struct {
+	Orders State // Running means RiskReducingOnly: an order scope without control plane is never left alone
+	Other  State // Running means NoRetries
+	Reads  State // the zero value leaves them Running
+}
+
+func (l Lost) rule() [kinds]State {
+	rule := [kinds]State{Orders: RiskReducingOnly, Other: NoRetries, Reads: min(l.Reads, Stopped)}
+	if l.Orders != Running {
+		rule[Orders] = min(l.Orders, Stopped)
+	}
+	if l.Other != Running {
+		rule[Other] = min(l.Other, Stopped)
+	}
+	return rule
+}
+
+var errNoLease = errors.New("the control plane has not been heard for longer than the lease")
+
+// Heartbeat says that the control plane was heard at a time, which renews the lease from then on. It counts
+// only while Run listens, and a time in the future counts as now. When the control plane is back, what its
+// loss had closed is let go again with a ramp.
+func (t *Tree) Heartbeat(at time.Time) {
+	t.open()
+	now := time.Now()
+	if at.After(now) {
+		at = now
+	}
+	t.mu.Lock()
+	until := at.Add(t.Lease)
+	if t.Lease <= 0 || !t.heard || !until.After(t.until) {
+		t.mu.Unlock()
+		return
+	}
+	t.until = until
+	back := t.conditions[lease] != nil && until.After(now)
+	if back {
+		t.ease(lease)
+	}
+	t.mu.Unlock()
+	t.hurry()
+	if back {
+		t.note(ActionBack, lease, nil, now)
+	}
+}
+
+// listen begins the time in which heartbeats count, unless it has begun. The first time comes with a lease.
+func (t *Tree) listen(now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.heard {
+		return false
+	}
+	t.heard = true
+	if t.Lease > 0 && t.until.IsZero() {
+		t.until = now.Add(t.Lease)
+		t.conditions[lease] = nil // no ramp: nothing was kept waiting yet
+		t.restate()
+		t.refresh(t.root, nil)
+	}
+	return true
+}
+
+// leave ends it, and the lease with it.
+func (t *Tree) leave() {
+	now := time.Now()
+	t.mu.Lock()
+	t.heard, t.until = false, now
+	t.mu.Unlock()
+	t.lapse(now)
+}
+
+// lapse makes the tree stricter if the lease has run out. It returns when it will; the zero time if there is
+// nothing to run out.
+func (t *Tree) lapse(now time.Time) time.Time {
+	t.mu.Lock()
+	if t.Lease <= 0 || t.conditions[lease] != nil {
+		t.mu.Unlock()
+		return time.Time{}
+	}
+	if until := t.until; until.After(now) {
+		t.mu.Unlock()
+		return until
+	}
+	ends := t.worsen(lease, t.Lost.rule(), "tree", errNoLease, nil)
+	t.mu.Unlock()
+	t.wake(ends)
+	t.note(ActionLost, lease, errNoLease, now)
+	return time.Time{}
+}
+
+// AuditFailed says that audit records cannot be written: retries of orders are refused from now on.
+// [Tree.AuditBack] ends that. A Recorder that fails does it by itself, until it succeeds.
+func (t *Tree) AuditFailed(err error) {
+	if err == nil {
+		err = errors.New("the audit sink fails")
+	}
+	t.open()
+	t.sink(&t.sinkFails, err)
+}
+
+// AuditBack says that audit records can be written again. A ramp follows.
+func (t *Tree) AuditBack() {
+	t.open()
+	t.sink(&t.sinkFails, nil)
+}
+
+// sink takes notice of what became of a record. which is one of the two that can fail.
+func (t *Tree) sink(which *bool, err error) {
+	t.mu.Lock()
+	*which = err != nil
+	failing, before := t.sinkFails || t.recorderFails, t.conditions[audit] != nil
+	var ends []end
+	switch {
+	case failing && !before:
+		ends = t.worsen(audit, [kinds]State{Orders: NoRetries}, "tree", err, nil)
+	case before && !failing:
+		t.ease(audit)
+	}
+	t.mu.Unlock()
+	t.wake(ends)
+	switch {
+	case failing && !before:
+		t.note(ActionLost, audit, err, time.Now())
+	case before && !failing:
+		t.note(ActionBack, audit, nil, time.Now())
+	}
+}
+
+// note records what became of a condition.
+func (t *Tree) note(action Action, which int, err error, at time.Time) {
+	why := [conditions]string{lease: "control plane", audit: "audit sink"}[which]
+	t.record(Record{Action: action, Scope: Global, Who: "tree", Source: "tree", Why: why, At: at, Err: err})
+}

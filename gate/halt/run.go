@@ -1,0 +1,171 @@
+package halt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/signal"
+	"strings"
+	"time"
+)
+
+// ErrRunning is returned by a second Run at the same time.
+var ErrRunning = errors.New("the tree runs already")
+
+const defaultPoll = 250 * time.Millisecond
+
+// mostTrigger is how long a trigger file may be.
+const mostTrigger = 64 << 10
+
+// Run does what a tree does by itself, until ctx ends, and returns the cause: it lets expire what expires, watches
+// the lease, and listens to local triggers, which work without a network.
+//
+// Any of Signals stops everything. So does the presence of the Trigger file, if it is empty or cannot be
+// read or understood; otherwise each line of it is a stop: a scope (none for global), a state, and why.
+//
+//	# lines like this one are skipped
+//	stopped
+//	equities/binance risk-reducing prices look wrong
+//
+// A stop of the file is renewed as long as the file is there. That it is gone ends no stop: that takes
+// [Tree.Resume].
+//
+// Without Run nothing expires, and a tree with a Lease is as strict as without control plane: a lease lives no
+// longer than who watches it.
+func (t *Tree) Run(ctx context.Context) error {
+	t.open()
+	if !t.listen(time.Now()) {
+		return ErrRunning
+	}
+	defer t.leave()
+	signals := make(chan os.Signal, 1)
+	if len(t.Signals) > 0 {
+		signal.Notify(signals, t.Signals...)
+		defer signal.Stop(signals)
+	}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case s := <-signals:
+			t.Stop(Command{Who: "signal " + s.String(), Source: "signal"})
+		case <-t.nudge:
+		case <-timer.C:
+		}
+		timer.Reset(t.tick())
+	}
+}
+
+// hurry has Run look again at what is due.
+func (t *Tree) hurry() {
+	select {
+	case t.nudge <- struct{}{}:
+	default:
+	}
+}
+
+// tick does what is due, and returns how long there is nothing else to do.
+func (t *Tree) tick() time.Duration {
+	now := time.Now()
+	t.mu.Lock()
+	expired, next := t.expire(now)
+	t.mu.Unlock()
+	err := t.save(false)
+	for _, r := range expired {
+		r.Err = wrap(ErrSave, err)
+		t.record(r)
+	}
+	wait := time.Hour
+	for _, at := range []time.Time{next, t.lapse(now)} {
+		if !at.IsZero() {
+			wait = min(wait, max(0, at.Sub(now)))
+		}
+	}
+	if t.Trigger == "" {
+		return wait
+	}
+	t.look()
+	if t.Poll > 0 {
+		return min(wait, t.Poll)
+	}
+	return min(wait, defaultPoll)
+}
+
+// look obeys the trigger file, if there is one.
+func (t *Tree) look() {
+	if _, err := os.Lstat(t.Trigger); errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	data, err := readFile(t.Trigger, mostTrigger)
+	commands := []Command{{Why: fmt.Sprintf("trigger file: %v", err)}}
+	if err == nil {
+		commands = parseTrigger(string(data))
+	}
+	for _, c := range commands {
+		c.Who, c.Source = "file "+t.Trigger, "file"
+		if !t.stands(c.bounded()) {
+			t.Stop(c)
+		}
+	}
+}
+
+// stands says that a stop is in force already, and for good.
+func (t *Tree) stands(c Command) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n, _ := t.find(c.Scope)
+	return n != nil && n.held[c.State] != nil && n.held[c.State].Until.IsZero()
+}
+
+// environment returns the stops of the environment variable.
+func (t *Tree) environment() (commands []Command) {
+	if t.Env == "" || strings.TrimSpace(os.Getenv(t.Env)) == "" {
+		return nil
+	}
+	for _, c := range parseTrigger(os.Getenv(t.Env)) {
+		c.Who, c.Source = "environment "+t.Env, "env"
+		commands = append(commands, c)
+	}
+	return commands
+}
+
+// parseTrigger reads stops, one a line. What says nothing, or what cannot be understood, stops everything.
+func parseTrigger(text string) (commands []Command) {
+	for line := range strings.Lines(text) {
+		words := strings.Fields(line)
+		if len(words) == 0 || strings.HasPrefix(words[0], "#") {
+			continue
+		}
+		c, err := parseLine(words)
+		if err != nil {
+			c = Command{Why: fmt.Sprintf("not understood: %.200q: %v", line, err)}
+		}
+		commands = append(commands, c)
+	}
+	if commands == nil {
+		return []Command{{}}
+	}
+	return commands
+}
+
+func parseLine(words []string) (c Command, err error) {
+	if c.State, err = ParseState(words[0]); err != nil {
+		c.Scope = Scope(words[0])
+		if words = words[1:]; len(words) == 0 {
+			return c, err
+		}
+		if c.State, err = ParseState(words[0]); err != nil {
+			return c, err
+		}
+	}
+	if c.State == Running {
+		return c, errors.New("a file cannot end a stop")
+	}
+	c.Why = strings.Join(words[1:], " ")
+	_, err = c.Scope.Path()
+	return c, err
+}
