@@ -1,6 +1,9 @@
 package lease
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 const (
 	slots = 5 // of the history
@@ -16,29 +19,34 @@ type deposits [lanes]struct {
 
 const laneSize = 8 + 8 + 8*slots
 
-// A lane holds the last slots of time.
+// A lane holds the last slots of time. Adding to the current slot, which is what nearly every call does, takes no lock.
+// Somebody who is held up right there for the whole history adds to a slot that has a new meaning by then:
+// one deposit that counts once, but late.
 type lane struct {
-	mu      sync.Mutex
-	current int64 // number of the latest slot; guarded by mu
-	amounts [slots]int64
+	mu      sync.Mutex   // of whoever goes on to another slot, or takes
+	current atomic.Int64 // number of the latest slot
+	amounts [slots]atomic.Int64
 }
 
 // move forgets what is no longer among the slots up to now. A time that is earlier than another counts as that. The
 // caller holds mu.
 func (l *lane) move(now int64) {
-	for n := min(now-l.current, slots); n > 0; n-- {
-		l.amounts[(now-n+1)%slots] = 0
+	current := l.current.Load()
+	for n := min(now-current, slots); n > 0; n-- {
+		l.amounts[(now-n+1)%slots].Store(0)
 	}
-	l.current = max(l.current, now)
+	l.current.Store(max(current, now))
 }
 
 // add earns n in a slot.
 func (d *deposits) add(to uint32, now, n int64) {
 	l := &d[to%lanes].lane
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.move(now)
-	l.amounts[l.current%slots] += n
+	if now > l.current.Load() {
+		l.mu.Lock()
+		l.move(now)
+		l.mu.Unlock()
+	}
+	l.amounts[l.current.Load()%slots].Add(n)
 }
 
 // sum is what counts.
@@ -47,8 +55,8 @@ func (d *deposits) sum(now int64) (sum int64) {
 		l := &d[i].lane
 		l.mu.Lock()
 		l.move(now)
-		for _, n := range l.amounts {
-			sum += n
+		for k := range l.amounts {
+			sum += l.amounts[k].Load()
 		}
 		l.mu.Unlock()
 	}
@@ -61,10 +69,10 @@ func (d *deposits) take(now, n int64) (taken int64) {
 		l := &d[i].lane
 		l.mu.Lock()
 		l.move(now)
-		for slot := l.current + 1; slot <= l.current+slots; slot++ { // the same places, the oldest first
-			amount := &l.amounts[slot%slots]
-			part := min(*amount, n-taken)
-			*amount -= part
+		for age := int64(slots) - 1; age >= 0; age-- {
+			amount := &l.amounts[(l.current.Load()+slots-age)%slots]
+			part := min(amount.Load(), n-taken)
+			amount.Add(-part)
 			taken += part
 		}
 		l.mu.Unlock()

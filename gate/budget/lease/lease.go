@@ -29,11 +29,11 @@ type Lease struct {
 	Valid   time.Duration // longest use of a lease, up to an hour; not positive means 2 s
 	Want    int64         // least to ask for, in milli-tokens; not positive means 10 000. It asks for twice the last demand, if that is more
 
-	origin atomic.Pointer[time.Time] // the first time seen
+	first  atomic.Pointer[first] // set at the first time seen
 	earned deposits
 
 	mu      sync.Mutex
-	latest  time.Duration // since origin; the fields below are guarded by mu
+	latest  time.Duration // since the first time; the fields below are guarded by mu
 	epoch   uint64
 	seq     uint64
 	pending Request       // not answered yet; Seq 0 for none
@@ -93,7 +93,10 @@ func (l *Lease) Admit(_ context.Context, a *retry.Attempt) error {
 func (l *Lease) Settle(a *retry.Attempt, o *retry.Outcome) {
 	if a.Number <= 1 {
 		if o.State != retry.NotStarted {
-			l.earned.add(a.Lane, l.slot(l.time(end(a, o))), l.ratio())
+			now := l.time(end(a, o))
+			if f := l.first.Load(); f != nil { // nil: no time is known yet
+				l.earned.add(a.Lane, f.slot(now), f.ratio)
+			}
 		}
 		return
 	}
@@ -145,22 +148,34 @@ func (l *Lease) cutOff(now time.Duration) bool {
 	return !l.heard || now >= l.contact+2*valid(l.Valid)
 }
 
+// A first is what every call needs to know of the lease.
+type first struct {
+	time  time.Time
+	width time.Duration // of a slot
+	ratio int64
+}
+
 // time turns a time into one since the first seen. An unknown one is the first.
 func (l *Lease) time(t time.Time) time.Duration {
-	origin := l.origin.Load()
-	if origin == nil {
+	f := l.first.Load()
+	if f == nil {
 		if t.IsZero() {
 			return 0
 		}
-		l.origin.CompareAndSwap(nil, new(t))
-		origin = l.origin.Load()
+		l.first.CompareAndSwap(nil, &first{t, max(l.history()/slots, 1), l.ratio()})
+		f = l.first.Load()
 	}
-	return max(0, t.Sub(*origin))
+	return max(0, t.Sub(f.time))
 }
 
 // slot is the part of the history in which now lies.
+func (f *first) slot(now time.Duration) int64 { return int64(now / f.width) }
+
 func (l *Lease) slot(now time.Duration) int64 {
-	return int64(now / max(l.history()/slots, 1))
+	if f := l.first.Load(); f != nil {
+		return f.slot(now)
+	}
+	return 0
 }
 
 // cost of a retry.

@@ -297,7 +297,8 @@ func TestNext(t *testing.T) {
 
 func TestOddFields(t *testing.T) {
 	l := &Lease{Ratio: 5000, Floor: math.MaxInt64, History: math.MaxInt64, Valid: math.MaxInt64, Want: math.MaxInt64}
-	calls(l, 1, time.Time{})
+	calls(l, 1, time.Time{}) // earns nothing
+	same(t, "before any time is known", retries(l, 1, time.Time{}), 0)
 	calls(l, 1, at(0))
 	same(t, "wants", l.Request(at(0)).Want, int64(mostTokens))
 	retries(l, 1, at(1e9))
@@ -320,8 +321,9 @@ func BenchmarkFirstAttempt(b *testing.B) {
 	l := &Lease{}
 	ctx := b.Context()
 	b.ReportAllocs()
+	var lane atomic.Uint32
 	b.RunParallel(func(pb *testing.PB) {
-		a, o := &retry.Attempt{Number: 1, At: at(1), Note: new(uint64), Lane: uint32(time.Now().UnixNano())}, &retry.Outcome{State: retry.Succeeded, Start: at(1)}
+		a, o := &retry.Attempt{Number: 1, At: at(1), Note: new(uint64), Lane: lane.Add(1)}, &retry.Outcome{State: retry.Succeeded, Start: at(1)}
 		for pb.Next() {
 			l.Admit(ctx, a)
 			l.Settle(a, o)
@@ -359,4 +361,13 @@ func TestConcurrent(t *testing.T) {
 	if s.Spent != granted.Load()*1000 || s.Spent+s.Tokens+s.Burnt+left.Tokens > 100_000 {
 		t.Errorf("%d granted, %+v, %+v; want no more than there was", granted.Load(), s, left)
 	}
+}
+
+// A process that is cut off spends the oldest of what it earned first.
+func TestOldestFirst(t *testing.T) {
+	l := &Lease{Ratio: 1000, Floor: -1}
+	calls(l, 1, at(0))
+	calls(l, 1, at(4))
+	same(t, "spent", retries(l, 1, at(4)), 1)
+	same(t, "left of the newer", retries(l, 2, at(5.5)), 1)
 }

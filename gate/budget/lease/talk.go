@@ -59,8 +59,8 @@ func (l *Lease) Accept(g Grant, now time.Time) {
 // Valid after the last request, a quarter after it as long as there is no answer, and at once in
 // a new epoch. It is the zero time, so at once, for the first request.
 func (l *Lease) Next(u float64) time.Time {
-	origin := l.origin.Load()
-	if origin == nil {
+	first := l.first.Load()
+	if first == nil {
 		return time.Time{}
 	}
 	l.mu.Lock()
@@ -74,9 +74,9 @@ func (l *Lease) Next(u float64) time.Time {
 	case l.seq == 0:
 		return time.Time{}
 	case l.greeted:
-		return origin.Add(l.asked)
+		return first.time.Add(l.asked)
 	case l.pending.Seq != 0:
-		return origin.Add(l.asked + period/4 + spread)
+		return first.time.Add(l.asked + period/4 + spread)
 	}
-	return origin.Add(l.sent + period*3/4 + spread)
+	return first.time.Add(l.sent + period*3/4 + spread)
 }
