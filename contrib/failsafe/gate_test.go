@@ -123,8 +123,13 @@ func TestWhatIsNeutral(t *testing.T) {
 				}
 			}
 			wants(t, g, state, breaker.Counts{})
-			if made, err := call(g, nil); !made {
-				t.Errorf("%v: refused at last: %v", state, err)
+			last := hold(t, policy(g), nil)
+			if made, err := call(g, nil); made != (state == breaker.Closed) {
+				t.Errorf("%v: a second one at once made %v: %v", state, made, err)
+			}
+			last.end()
+			if g.State() != breaker.Closed {
+				t.Errorf("%v at last; want closed", g.State())
 			}
 		})
 	}

@@ -83,7 +83,7 @@ func (g *Gate) Admit(_ context.Context, a *retry.Attempt) error {
 		done(ErrNeutral)
 		return g.refuse(a, gobreaker.ErrTooManyRequests)
 	}
-	*a.Note = g.hold(done, a.At.Add(a.Wait+g.lease(a.Policy)))
+	*a.Note = g.hold(done, a.At.Add(g.lease(a.Policy)))
 	return nil
 }
 
