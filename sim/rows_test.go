@@ -2,6 +2,7 @@ package sim_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"github.com/relent-go/relent/gate/breaker"
 	"github.com/relent-go/relent/gate/budget"
 	"github.com/relent-go/relent/gate/budget/profile"
+	"github.com/relent-go/relent/gate/halt"
 	"github.com/relent-go/relent/retry"
 	"github.com/relent-go/relent/sim"
 )
@@ -171,13 +173,35 @@ func (o onRetries) Admit(ctx context.Context, a *retry.Attempt) error {
 	return o.Gate.Admit(ctx, a)
 }
 
-// operated is a scenario whose queue is full of retries when an operator stops attempts from a number on, at 200 s.
-func operated(from int, d time.Duration) sim.Scenario {
+// operated is a scenario whose queue is full of retries when an operator stops something for a while, at 200 s.
+func operated(state halt.State, d time.Duration) sim.Scenario {
 	const at = 200 * time.Second
-	l := newLever(from)
+	var stops *halt.Tree
 	return sim.Scenario{
-		Queue: 500, Policy: three(func(sim.Client) retry.Gate { return l }), From: at,
-		Actions: []sim.Action{{At: at, Do: func() { l.pull(errStop) }}, {At: at + d, Do: l.release}},
+		Queue: 500, From: at,
+		Policy: three(func(c sim.Client) retry.Gate {
+			if c.Number == 0 {
+				stops = &halt.Tree{Ramp: halt.Ramp{Step: 1}} // all at once, as the table has it
+			}
+			return stops.Gate("venue")
+		}),
+		Actions: []sim.Action{
+			{At: at, Do: func() {
+				_, err := stops.Stop(halt.Command{Scope: "venue", State: state, Who: "a", Why: "storm"})
+				must(err, stops.Close()) // which waits until all who wait have been told
+			}},
+			{At: at + d, Do: func() {
+				now, err := stops.Look("venue")
+				_, refused := stops.Resume(halt.Release{Scope: "venue", Epoch: now.Epoch, Requester: "b", Approver: "c", Why: "over"})
+				must(err, refused)
+			}},
+		},
+	}
+}
+
+func must(errs ...error) {
+	if err := errors.Join(errs...); err != nil {
+		panic(err)
 	}
 }
 
@@ -212,7 +236,7 @@ var collapses = []row{
 	})}, recovery: span{never, never}, amp: span{1.25, 1.25}},
 	{name: "envoy", scenario: named("envoy", 80, 1), recovery: span{never, never}, amp: span{1.26, 1.26}},
 	{name: "envoy, 100 clients", scenario: named("envoy", 80, 100), recovery: span{never, never}, amp: span{3.15, 3.15}},
-	{name: "operator, queue 500: stop retries for 10 s", scenario: operated(2, 10*time.Second), recovery: span{never, never}},
+	{name: "operator, queue 500: stop retries for 10 s", scenario: operated(halt.NoRetries, 10*time.Second), recovery: span{never, never}},
 	{name: "3 retries, spike ×3 for 5 s", scenario: sim.Scenario{Stall: -1, Spike: 3, SpikeFor: 5 * time.Second, Policy: three()}, recovery: span{never, never}},
 }
 
@@ -265,8 +289,8 @@ var recoveries = []row{
 		recovery: span{6, 6}, amp: span{.95, .95}},
 	{name: "relent+breaker, 1 client", star: true, scenario: named("relent+breaker", 80, 1), recovery: span{6, 6}, amp: span{.95, .95}},
 	{name: "relent+breaker, 100 clients", scenario: named("relent+breaker", 80, 100), recovery: span{6, 6}, amp: span{.95, .95}},
-	{name: "operator, queue 500: stop all for 5 s", scenario: operated(1, 5*time.Second), recovery: span{6, 6}},
-	{name: "operator, queue 500: stop retries for 30 s", scenario: operated(2, 30*time.Second), recovery: span{13, 23}},
+	{name: "operator, queue 500: stop all for 5 s", scenario: operated(halt.Stopped, 5*time.Second), recovery: span{6, 6}},
+	{name: "operator, queue 500: stop retries for 30 s", scenario: operated(halt.NoRetries, 30*time.Second), recovery: span{13, 23}},
 	{name: "relent bucket, deadline known to the server", star: true, scenario: sim.Scenario{DropExpired: true, Policy: three(bucket(10))},
 		amp: span{1, 1}},
 }
