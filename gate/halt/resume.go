@@ -130,23 +130,34 @@ func (t *Tree) permits(n *node, c Release) error {
 func (t *Tree) lift(n *node, epoch uint64) error {
 	t.saving.Lock()
 	defer t.saving.Unlock()
-	t.mu.Lock()
-	after := t.state(n)
-	version, now := t.version, n.epoch
-	t.mu.Unlock()
-	if now != epoch {
-		return ErrEpoch
+	var after *state
+	var version uint64
+	err := t.unless(n, epoch, func() { after, version = t.state(n), t.version })
+	if err != nil {
+		return err
 	}
+	t.saved = version
 	if err := t.write(after); err != nil {
 		t.saved = unsaved // the file may hold the one or the other
 		return wrap(ErrSave, err)
 	}
-	t.saved = version
+	// A stop that comes while the file is written saves itself after this.
+	return t.unless(n, epoch, func() { t.letGo(n) })
+}
+
+// unless does something to a scope under the lock, unless a command came since it had an epoch.
+func (t *Tree) unless(n *node, epoch uint64, do func()) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if n.epoch != epoch { // a stop came while the file was written, and saves itself after this
+	if n.epoch != epoch {
 		return ErrEpoch
 	}
+	do()
+	return nil
+}
+
+// letGo ends all stops of a scope. mu is held.
+func (t *Tree) letGo(n *node) {
 	lifted := t.lifts(n)
 	if n == t.root {
 		t.conditions[damaged], t.damage = nil, nil
@@ -158,5 +169,4 @@ func (t *Tree) lift(n *node, epoch uint64) error {
 	n.letGo(lifted, t.Ramp)
 	n.watch.forgive()
 	t.refresh(n, nil)
-	return nil
 }

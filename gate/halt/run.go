@@ -14,7 +14,11 @@ import (
 // ErrRunning is returned by a second Run at the same time.
 var ErrRunning = errors.New("the tree runs already")
 
-const defaultPoll = 250 * time.Millisecond
+// How often to look for the trigger file, and when to look again at an empty one: it may be about to be written.
+const (
+	defaultPoll = 250 * time.Millisecond
+	emptyPoll   = 50 * time.Millisecond
+)
 
 // mostTrigger is how long a trigger file may be.
 const mostTrigger = 64 << 10
@@ -29,7 +33,8 @@ const mostTrigger = 64 << 10
 //	stopped
 //	equities/binance risk-reducing prices look wrong
 //
-// A stop of the file is renewed as long as the file is there. That it is gone ends no stop: that takes
+// An empty file is believed when it is empty twice, 50 ms apart: it may be one that is being written. A file with
+// lines is best written under another name and then renamed. A stop of the file is renewed as long as the file is there. That it is gone ends no stop: that takes
 // [Tree.Resume].
 //
 // Without Run nothing expires, and a tree with a Lease is as strict as without control plane: a lease lives no
@@ -88,19 +93,28 @@ func (t *Tree) tick() time.Duration {
 	if t.Trigger == "" {
 		return wait
 	}
-	t.look()
-	if t.Poll > 0 {
-		return min(wait, t.Poll)
+	poll := t.Poll
+	if poll <= 0 {
+		poll = defaultPoll
 	}
-	return min(wait, defaultPoll)
+	if t.look() {
+		poll = min(poll, emptyPoll)
+	}
+	return min(wait, poll)
 }
 
-// look obeys the trigger file, if there is one.
-func (t *Tree) look() {
+// look obeys the trigger file, if there is one. It returns whether to look again soon.
+func (t *Tree) look() bool {
 	if _, err := os.Lstat(t.Trigger); errors.Is(err, fs.ErrNotExist) {
-		return
+		t.empty = false
+		return false
 	}
 	data, err := readFile(t.Trigger, mostTrigger)
+	if before := t.empty; err == nil {
+		if t.empty = len(data) == 0; t.empty && !before {
+			return true
+		}
+	}
 	commands := []Command{{Why: fmt.Sprintf("trigger file: %v", err)}}
 	if err == nil {
 		commands = parseTrigger(string(data))
@@ -111,6 +125,7 @@ func (t *Tree) look() {
 			t.Stop(c)
 		}
 	}
+	return false
 }
 
 // stands says that a stop is in force already, and for good.

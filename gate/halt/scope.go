@@ -59,8 +59,8 @@ func (s Scope) Path() ([]string, error) {
 
 // below drops the word global in front.
 func below(path []string) []string {
-	if len(path) > 0 && path[0] == string(Global) {
-		return path[1:]
+	for len(path) > 0 && path[0] == string(Global) {
+		path = path[1:]
 	}
 	return path
 }

@@ -52,6 +52,7 @@ type Tree struct {
 	heard         bool      // Run listens
 	until         time.Time // the lease runs out
 	nudge         chan struct{}
+	empty         bool      // so was the trigger file; only Run uses it
 	waking        int       // goroutines that end waits
 	awake         sync.Cond // there are none
 }
