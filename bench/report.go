@@ -42,7 +42,7 @@ func (r *Results) lineTable() *table {
 		head:  []string{"line"},
 		notes: []string{
 			"A cell is the time of one piece of work, its ratio to the bare floor, and its allocations. Marked is the fastest, the floor aside; subjects whose quartiles overlap with the fastest's share the line.",
-			"Retry, breaker and budget: the floor is a bare call and one reading of the clock, which a breaker with a window needs. Schedule of ten delays: retryablehttp's has no jitter. First try, value, shared context: the context is fixed when the policy is built, which is how avast is cheap.",
+			"Retry, breaker and budget, with a stop or without: the floor is a bare call and one reading of the clock, which a breaker with a window needs. Schedule of ten delays: retryablehttp's has no jitter. First try, value, shared context: the context is fixed when the policy is built, which is how avast is cheap.",
 			"The bare floor of a retried HTTP request is three requests by hand. failsafe does not close the responses that it discards, so on loopback it cannot use their connections again; a request of aws is not signed.",
 		},
 	}

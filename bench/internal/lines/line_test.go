@@ -32,6 +32,7 @@ func lines() []line {
 		{"not retryable", 1, stop},
 		{"schedule of ten delays", 0, delays},
 		{"retry, breaker and budget", 1, guarded},
+		{"retry, stop, breaker and budget", 1, stoppable},
 		{"asynchronous, with result", 1, async},
 		{"gates 1", 1, gated(1)},
 		{"gates 4", 1, gated(4)},
@@ -100,6 +101,10 @@ func shared(ctx context.Context, s peer.Subject, counter *atomic.Int64) (operati
 
 func guarded(ctx context.Context, s peer.Subject, counter *atomic.Int64) (operation, func()) {
 	return succeeds(ctx, build(s.Guarded), counted(fetch, counter)), nil
+}
+
+func stoppable(ctx context.Context, s peer.Subject, counter *atomic.Int64) (operation, func()) {
+	return succeeds(ctx, build(s.Stoppable), counted(fetch, counter)), nil
 }
 
 func async(ctx context.Context, s peer.Subject, counter *atomic.Int64) (operation, func()) {

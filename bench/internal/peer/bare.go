@@ -61,17 +61,8 @@ func bare() Subject {
 			}
 			return bareFirst
 		},
-		Guarded: func() Loop {
-			return func(ctx context.Context, n int, fn Func) (q Quote, err error) {
-				for range n {
-					clock = time.Now()
-					if err = ctx.Err(); err == nil {
-						q, err = fn(ctx)
-					}
-				}
-				return q, err
-			}
-		},
+		Guarded:   func() Loop { return bareClock },
+		Stoppable: func() Loop { return bareClock },
 		Delays: func() func(int) time.Duration {
 			return func(n int) (sum time.Duration) {
 				for range n {
@@ -127,6 +118,16 @@ func bare() Subject {
 
 // clock keeps what was read from being optimised away.
 var clock time.Time
+
+func bareClock(ctx context.Context, n int, fn Func) (q Quote, err error) {
+	for range n {
+		clock = time.Now()
+		if err = ctx.Err(); err == nil {
+			q, err = fn(ctx)
+		}
+	}
+	return q, err
+}
 
 func bareFirst(ctx context.Context, n int, fn Func) (q Quote, err error) {
 	for range n {

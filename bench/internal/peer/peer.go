@@ -32,18 +32,19 @@ type Send func(ctx context.Context, method, url string, body any) (*http.Respons
 // A Subject is one library. Fields are nil where it has no such feature. All calls make three
 // attempts at most.
 type Subject struct {
-	Name     string
-	Module   string // "" for the bare floor and the standard library
-	Licence  string
-	Fail     error // an error that the subject retries
-	Reject   error // an error that it does not
-	RunFirst func() RunLoop
-	First    func() Loop // the context is handed to each call
-	Shared   func() Loop // there is one context, fixed when the policy is built
-	Retry    func() Loop // without a delay
-	Stop     func() Loop // with the means that tell Reject from Fail
-	Guarded  func() Loop // under a retry, a breaker and a budget; bare, one reading of the clock
-	Async    func() Loop // submit, then wait for the result
+	Name      string
+	Module    string // "" for the bare floor and the standard library
+	Licence   string
+	Fail      error // an error that the subject retries
+	Reject    error // an error that it does not
+	RunFirst  func() RunLoop
+	First     func() Loop // the context is handed to each call
+	Shared    func() Loop // there is one context, fixed when the policy is built
+	Retry     func() Loop // without a delay
+	Stop      func() Loop // with the means that tell Reject from Fail
+	Guarded   func() Loop // under a retry, a breaker and a budget; bare, one reading of the clock
+	Stoppable func() Loop // Guarded, and under an emergency stop
+	Async     func() Loop // submit, then wait for the result
 
 	// Gated is First with a number of gates, or whatever the subject calls them, that do nothing.
 	Gated func(gates int) Loop

@@ -9,6 +9,7 @@ import (
 	"github.com/relent-go/relent/backoff"
 	"github.com/relent-go/relent/gate/breaker"
 	"github.com/relent-go/relent/gate/budget"
+	"github.com/relent-go/relent/gate/halt"
 	"github.com/relent-go/relent/retry"
 	"github.com/relent-go/relent/transport/retryhttp"
 )
@@ -59,6 +60,13 @@ func relent() Subject {
 			return relentLoop(&retry.Policy{
 				Name: "bench", Idempotent: true,
 				Gates: []retry.Gate{&breaker.Breaker{}, &budget.Budget{}},
+			})
+		},
+		Stoppable: func() Loop {
+			stops := &halt.Tree{}
+			return relentLoop(&retry.Policy{
+				Name: "bench", Idempotent: true,
+				Gates: []retry.Gate{stops.Gate("desk", "venue", "fetch_quote"), &breaker.Breaker{}, &budget.Budget{}},
 			})
 		},
 		Gated: func(gates int) Loop { return relentLoop(relentGated(gates, openGate{})) },
