@@ -17,7 +17,7 @@ check:  ## the quick loop: format, vet, floors, unit tests without the race dete
 bench:  ## side by side with the peers, ten minutes: one table, and bench/results.json
 	cd bench && $(GO) run . -markdown RESULTS.md
 
-soak:   ## the long runs: a minute of demo under each weather, a minute of fuzzing for each target
+soak:   ## the long runs: demo under each weather, the whole metastable model, fuzzing, more crashes
 	@GO=$(GO) sh .ci/soak
 
 demo:   ## a real exchange client against a misbehaving exchange
