@@ -87,8 +87,12 @@ func TestFewSamples(t *testing.T) {
 			t.Errorf("%d good, then %d bad: %v; want %v", test.ok, test.failed, got, test.want)
 		}
 	}
+	// After 5 of 5 the prior leaves 6/7.
+	b := &breaker.Breaker{Rules: breaker.Rules{FailureRate: 0.9}, Rand: even}
+	drive(t, b).times(5, 0, bad)
+	want(t, b, breaker.Suspect)
 	// A success breaks the row, and CUSUM alone does not throttle below 20 samples.
-	b := &breaker.Breaker{Rand: func() float64 { return 0.999 }}
+	b = &breaker.Breaker{Rand: func() float64 { return 0.999 }}
 	drive(t, b).times(4, 0, bad).times(1, 0, good).times(4, 0, bad)
 	want(t, b, breaker.Suspect)
 }
@@ -120,8 +124,11 @@ func TestOpenTest(t *testing.T) {
 	// Samples and a bad rate that it has known for long are not enough: there must be news, close together.
 	b = &breaker.Breaker{Rules: breaker.Rules{Healthy: 0.8, Failing: 0.9, FailureRate: 0.5}, Rand: func() float64 { return 0.999 }}
 	d = drive(t, b)
-	for range 100 {
+	for range 5 {
 		d.times(4, 0, bad).do(good)
+	}
+	for range 100 {
+		d.times(5, 0, bad).do(good)
 	}
 	want(t, b, breaker.Closed)
 }
@@ -162,5 +169,16 @@ func TestWindowSlides(t *testing.T) {
 	}
 	if (&breaker.Health{}).Counts() != (breaker.Counts{}) {
 		t.Error("a new health counts something")
+	}
+}
+
+// A long outage does not delay recovery: the CUSUM stops at 20.
+func TestCUSUMIsCapped(t *testing.T) {
+	b := &breaker.Breaker{Rand: even}
+	d := drive(t, b)
+	d.do(good)
+	b.ForceClose(breaker.Order{Who: "me", Why: "test", For: time.Hour})
+	if d.times(1000, 0, bad); b.Health().CUSUM() != 20 {
+		t.Errorf("CUSUM %v after 1000 failures; want 20", b.Health().CUSUM())
 	}
 }

@@ -81,3 +81,24 @@ func TestLastCallsAfterAnOutage(t *testing.T) {
 		t.Errorf("%+v; want the last 50", n)
 	}
 }
+
+// The note of a late attempt that resembles that of a probe: classic rules mark the word with a 1, and the first lease
+// has that number.
+func TestLateResultLooksLikeAProbe(t *testing.T) {
+	b := &breaker.Breaker{Rules: breaker.Rules{Classic: true}, Rand: even}
+	d := drive(t, b)
+	d.do(bad)
+	late, err := d.admit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.times(19, 0, bad)
+	want(t, b, breaker.Open)
+	if _, err := d.wait(5 * time.Second).admit(); err != nil {
+		t.Fatal(err)
+	}
+	d.settle(late, good)
+	if s := b.Snapshot(); s.Probes != 1 || s.Permits != 1 {
+		t.Errorf("%+v; want the late result dropped", s)
+	}
+}

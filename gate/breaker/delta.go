@@ -30,7 +30,7 @@ func (b *Breaker) Deltas(node string, incarnation uint64) []Delta {
 		return nil
 	}
 	var deltas []Delta
-	first, last := h.span(h.see(0))
+	first, last := h.span(h.seen())
 	for t := max(first, 1); t <= last; t++ {
 		n := h.sum(t, t)
 		n.Refused = 0
@@ -77,7 +77,7 @@ func (b *Breaker) Peers() map[string]Counts {
 		return m
 	}
 	for name, p := range b.peers.known {
-		if n := p.fresh(h.see(0) - int64(h.limits.Window)); n != (Counts{}) {
+		if n := p.fresh(h.seen() - int64(h.limits.Window)); n != (Counts{}) {
 			m[name] = n
 		}
 	}

@@ -11,8 +11,7 @@ import (
 	"github.com/relent-go/relent/retry"
 )
 
-// stream makes calls at 100/s (Poisson) of which a share fails, until the breaker is in a state at least as strict as
-// the one waited for. It returns how many seconds that took, or +Inf after horizon.
+// A stream makes calls at 100/s (Poisson) of which a share fails.
 type stream struct {
 	b       *breaker.Breaker
 	random  *rand.Rand
@@ -41,6 +40,8 @@ func (s *stream) call(failing float64) {
 	}
 }
 
+// until makes calls until the breaker is in a state at least as strict, and returns how many seconds that took, or +Inf
+// after the horizon.
 func (s *stream) until(state breaker.State, failing float64, horizon time.Duration) float64 {
 	begin := s.at
 	for s.at-begin < horizon {
@@ -64,6 +65,9 @@ var detectors = []struct {
 }
 
 func TestDetectionDelay(t *testing.T) {
+	if racing {
+		t.Skip("one goroutine only: run without the race detector")
+	}
 	const runs = 150
 	inf := math.Inf(1)
 	for i, row := range []struct {
@@ -121,6 +125,9 @@ func check(t *testing.T, failing float64, name string, delays []float64, want fl
 }
 
 func TestFalseAlarms(t *testing.T) {
+	if racing {
+		t.Skip("one goroutine only: run without the race detector")
+	}
 	const runs, calls = 300, 12_000
 	ranges := [][2]int{{0, 0}, {3, 8}, {65, 102}, {3, 6}}
 	column := 0

@@ -119,15 +119,14 @@ func TestShedding(t *testing.T) {
 			t.Errorf("%d good, %d bad, draw %v: let through: %v; want %v", test.ok, test.failed, test.u, got, test.pass)
 		}
 	}
-	// What was shed is a request, too: 5 failed, and then 1 is shed.
+	// What was shed is a request, too: p was 5/6, and is 6/7.
 	u := 0.5
 	b := &breaker.Breaker{Rand: func() float64 { return u }}
-	d := drive(t, b)
-	d.times(5, 0, bad).do(good)
-	if u = 5.5 / 6; d.do(good) { // p = 6/7 now; it was 5/6
-		t.Log("let through at", u)
+	d := drive(t, b).times(6, 0, bad)
+	if u = 0.84; d.do(good) {
+		t.Errorf("draw %v: let through; want p = 6/7", u)
 	}
-	if got := b.Health().Counts(); got != (breaker.Counts{OK: 1, Transient: 5, Refused: 1}) {
+	if got := b.Health().Counts(); got != (breaker.Counts{Transient: 5, Refused: 2}) {
 		t.Errorf("counts %+v", got)
 	}
 	// Odd draws count as a half.

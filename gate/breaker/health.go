@@ -83,6 +83,27 @@ func (h *Health) see(ns int64) int64 {
 	return h.latest
 }
 
+// seen returns the latest time that h or anything below it has seen. The lock is held.
+func (h *Health) seen() int64 {
+	ns := h.see(0)
+	for _, c := range h.below() {
+		ns = max(ns, c.health.reached())
+	}
+	return ns
+}
+
+// reached is seen to the precision of a bucket, without a lock.
+func (h *Health) reached() int64 {
+	if h.load() == 0 {
+		return 0
+	}
+	ns := h.edge.Load() - h.limits.width
+	for _, c := range h.below() {
+		ns = max(ns, c.health.reached())
+	}
+	return ns
+}
+
 // advance goes on to the bucket of ns. Several may do so at once; the number moves before the edge, so that nobody counts
 // in a bucket that is over.
 func (h *Health) advance(ns int64) {
@@ -195,7 +216,7 @@ func (h *Health) Counts() Counts {
 	if h.load() == 0 {
 		return Counts{}
 	}
-	return h.totals(h.see(0))
+	return h.totals(h.seen())
 }
 
 // CUSUM returns the value of the error detector, from 0 to 20. It suspects at 7 and acts at 10.

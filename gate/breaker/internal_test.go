@@ -263,3 +263,13 @@ func TestRelaxOnlyWhileAllPasses(t *testing.T) {
 		t.Errorf("CUSUM %v, from %v; want it unchanged", h.CUSUM(), before)
 	}
 }
+
+// pass makes an attempt that succeeds.
+func pass(t *testing.T, b *Breaker, at time.Time, took time.Duration) {
+	t.Helper()
+	a := &retry.Attempt{Number: 1, At: at, Note: new(uint64)}
+	if err := b.Admit(context.Background(), a); err != nil {
+		t.Fatal(err)
+	}
+	b.Settle(a, &retry.Outcome{State: retry.Succeeded, Start: at, End: at.Add(took)})
+}

@@ -9,7 +9,7 @@ import (
 // probes are the permits of the present round in half-open.
 type probes struct {
 	limit  int
-	last   uint32 // number of the lease given last
+	last   uint32 // number of the lease given last; they go on from round to round, so that none is taken for another
 	leases []lease
 }
 
@@ -92,8 +92,7 @@ func (b *Breaker) giveBack(a *retry.Attempt, leaf bool) {
 	h := &b.health
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	w := word(a.Kept())
-	if b.own() == HalfOpen && (!leaf || w.state() == HalfOpen && w.generation() == h.load().generation()) {
+	if w := word(a.Kept()); b.own() == HalfOpen && (!leaf || w.state() == HalfOpen) {
 		b.probes.end(uint32(w.score()), a.Call, leaf)
 	}
 }

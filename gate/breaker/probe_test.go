@@ -12,7 +12,8 @@ import (
 
 func TestRamp(t *testing.T) {
 	b, d := opened(t, breaker.Rules{})
-	d.wait(5 * time.Second)
+	d.wait(5 * time.Second).do(bad)
+	d.wait(10 * time.Second)
 	for _, limit := range []int{1, 2, 4, 8} {
 		var probes []*retry.Attempt
 		for range limit {

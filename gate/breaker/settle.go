@@ -45,10 +45,9 @@ func (b *Breaker) learn(a *retry.Attempt, k kind, at time.Time, took time.Durati
 	}
 	ns := h.see(h.since(at))
 	w = h.load()
-	probe := note.state() == HalfOpen
 	switch {
 	case w.state() == HalfOpen:
-		if !probe || note.generation() != w.generation() || !b.probes.end(uint32(note.score()), 0, true) {
+		if note.state() != HalfOpen || !b.probes.end(uint32(note.score()), 0, true) {
 			return false
 		}
 		if k != neutral {
@@ -56,7 +55,7 @@ func (b *Breaker) learn(a *retry.Attempt, k kind, at time.Time, took time.Durati
 		}
 		b.probed(k, ns, u)
 		return k != neutral
-	case k == neutral, probe, w.state() == Open, w.state() == Isolated, note != 0 && !note.since(b.floor):
+	case k == neutral, w.state() == Open, w.state() == Isolated, note != 0 && !note.since(b.floor):
 		return false
 	}
 	h.record(k, a.Lane, ns)

@@ -26,7 +26,7 @@ func (b *Breaker) Snapshot() Snapshot {
 	if h.load() == 0 {
 		return s
 	}
-	s.Counts = h.totals(h.see(0))
+	s.Counts = h.totals(h.seen())
 	if b.generation > 0 {
 		s.Since = h.epoch.Add(time.Duration(b.since))
 	}

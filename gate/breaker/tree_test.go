@@ -97,6 +97,37 @@ func TestIdleChildrenDoNotCount(t *testing.T) {
 	}
 }
 
+// What a person isolated is no evidence against its parent.
+func TestIsolatedChildrenDoNotCount(t *testing.T) {
+	tree := &breaker.Tree{Rand: even}
+	ds := family(t, tree, "abcd")
+	for _, name := range []string{"b", "c"} {
+		tree.Gate("venue", name).Isolate(breaker.Order{Who: "me", Why: "test", For: time.Hour})
+	}
+	for range 100 {
+		together(ds, 1, bad, good, good, good)
+		want(t, tree.Group("venue"), breaker.Closed)
+	}
+}
+
+// All in a tree agree on time, whenever they saw their first attempt.
+func TestTreeTime(t *testing.T) {
+	tree := &breaker.Tree{}
+	a, b := drive(t, tree.Gate("venue", "a")), drive(t, tree.Gate("venue", "b"))
+	a.do(good)
+	a.wait(25 * time.Second).do(good)
+	b.wait(25 * time.Second).do(good)
+	c := drive(t, tree.Gate("venue", "orders", "c"))
+	tree.Gate("venue", "orders", "d") // which sees nothing
+	c.wait(26 * time.Second).do(good)
+	if n := tree.Group("venue").Health().Counts(); n.OK != 3 {
+		t.Errorf("%+v; want the one of each in the last 10 s", n)
+	}
+	if n := tree.Group("venue").Deltas("me", 1); len(n) != 2 || n[1].Bucket-n[0].Bucket != 1 {
+		t.Errorf("%+v; want two buckets, one after the other", n)
+	}
+}
+
 // An attempt needs a permit of each breaker on its way, and gives back what it got when another refuses.
 func TestProbesThroughATree(t *testing.T) {
 	tree := &breaker.Tree{Rand: seeded()}

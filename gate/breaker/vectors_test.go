@@ -26,6 +26,7 @@ func TestC8LateResults(t *testing.T) {
 			b := &breaker.Breaker{Rand: even}
 			d := drive(t, b)
 			late, _ := d.admit()
+			earlier, _ := d.admit()
 			d.ruin(b).wait(6 * time.Second)
 			probe, err := d.admit()
 			if err != nil {
@@ -37,9 +38,18 @@ func TestC8LateResults(t *testing.T) {
 			if got := b.Snapshot(); got != before {
 				t.Errorf("a late result turned %+v into %+v", before, got)
 			}
+			// A probe that is still under way when others close the breaker is late, too.
 			d.settle(probe, good)
 			if s := b.Snapshot(); s.State != breaker.HalfOpen || s.Permits != 2 {
 				t.Errorf("after the probe: %+v; want 2 permits", s)
+			}
+			probe, _ = d.admit()
+			d.times(3, 0, good)
+			want(t, b, breaker.Closed)
+			d.settle(probe, test.o)
+			d.settle(earlier, test.o)
+			if s := b.Snapshot(); s.Counts != (breaker.Counts{}) || s.CUSUM != 0 {
+				t.Errorf("%+v; want late results dropped in Closed, too", s)
 			}
 		})
 	}
@@ -266,7 +276,8 @@ func TestHV7CancelledByCallers(t *testing.T) {
 }
 
 func TestHV8LatencyAlarm(t *testing.T) {
-	b := &breaker.Breaker{Rules: breaker.Rules{Latency: true}}
+	changes := 0
+	b := &breaker.Breaker{Rules: breaker.Rules{Latency: true}, OnChange: func(breaker.Change) { changes++ }}
 	d := drive(t, b)
 	call := func(i int, took time.Duration) {
 		a, err := d.admit()
@@ -306,6 +317,9 @@ func TestHV8LatencyAlarm(t *testing.T) {
 		call(i, 10*time.Millisecond)
 	}
 	want(t, b, breaker.Closed)
+	if changes != 2 {
+		t.Errorf("%d changes; want one alarm that lasts as long as the latency", changes)
+	}
 }
 
 func TestHV10ThreeFailures(t *testing.T) {
