@@ -61,10 +61,13 @@ func (b *Breaker) ask(a *retry.Attempt, leaf bool) *Error {
 		}
 		return nil
 	}
+	e := &Error{Key: b.Name, State: w.state(), Wait: wait, Retry: a.Number > 1, Why: b.order.Why}
 	if a.Number <= 1 {
-		h.record(refused, a.Lane, ns)
+		if h.record(refused, a.Lane, ns); w.state() == Throttling {
+			b.decide(ns, u)
+		}
 	}
-	return &Error{Key: b.Name, State: w.state(), Wait: wait, Retry: a.Number > 1, Why: b.order.Why}
+	return e
 }
 
 // shed is the share of first attempts to refuse, by what the other side accepted: the client-side throttling of
@@ -72,8 +75,7 @@ func (b *Breaker) ask(a *retry.Attempt, leaf bool) *Error {
 func (b *Breaker) shed(ns int64) float64 {
 	h := &b.health
 	n := h.totals(ns)
-	first, last := h.span(ns)
-	requests := float64(n.Total() + h.window(max(first, h.from), last).Refused)
+	requests := float64(n.Total() + h.refusals(ns))
 	return max(0, (requests-2*float64(n.OK))/(requests+1))
 }
 

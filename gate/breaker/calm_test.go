@@ -182,3 +182,43 @@ func TestCUSUMIsCapped(t *testing.T) {
 		t.Errorf("CUSUM %v after 1000 failures; want 20", b.Health().CUSUM())
 	}
 }
+
+// An outage that a breaker meets before it has seen anything opens it, too, since there is demand; without demand it throttles at most.
+func TestColdStart(t *testing.T) {
+	b := &breaker.Breaker{Rand: even}
+	d := drive(t, b).times(19, 10*time.Millisecond, bad)
+	want(t, b, breaker.Throttling)
+	if n := b.Health().Counts(); n != (breaker.Counts{Transient: 5, Refused: 14}) {
+		t.Errorf("%+v; want 14 of 19 shed", n)
+	}
+	d.do(bad)
+	want(t, b, breaker.Open)
+
+	b = &breaker.Breaker{Rand: even}
+	drive(t, b).times(5, 0, bad).times(100, time.Second, bad)
+	want(t, b, breaker.Throttling)
+}
+
+// However a breaker meets an outage of 7 s, with true chance, it is over it after a second round of probes at the latest.
+func TestRecovery(t *testing.T) {
+	for _, warm := range []time.Duration{0, time.Second, 20 * time.Second} {
+		for seed := range uint64(50) {
+			s := newStream(breaker.Rules{}, seed)
+			s.b.Rand = s.random.Float64
+			for s.at < warm {
+				s.call(0.001)
+			}
+			for s.at < warm+7*time.Second {
+				s.call(1)
+			}
+			if s.b.State() != breaker.Open {
+				t.Errorf("%v of good times, seed %d: %v after 7 s of outage", warm, seed, s.b.State())
+			}
+			for s.b.State() != breaker.Closed {
+				if s.call(0); s.at > warm+20*time.Second {
+					t.Fatalf("%v of good times, seed %d: %v 13 s after the outage", warm, seed, s.b.State())
+				}
+			}
+		}
+	}
+}

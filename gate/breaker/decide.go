@@ -46,16 +46,21 @@ func (b *Breaker) verdict(ns int64) (State, Cause) {
 		if votes > 0 {
 			need = max(1, need/quorumShare)
 		}
-		switch n := h.totals(ns); {
-		case n.Total() < need:
-			// The mean of the posterior: few samples weigh less than the uniform prior's two.
-			if streak && float64(n.Failures()+1)/float64(n.Total()+2) > l.FailureRate {
-				return Throttling, ByStreak
-			}
-		case s >= throttleAt && n.LowerBound() > l.FailureRate:
+		n := h.totals(ns)
+		demand := n.Total()
+		if h.load().state() == Throttling {
+			// What was shed would have been a sample. Else a breaker that meets an outage before it has samples would shed, have
+			// hardly any ever after, and come back as slowly as shedding does.
+			demand += h.refusals(ns)
+		}
+		switch {
+		case s >= throttleAt && demand >= need && n.LowerBound() > l.FailureRate:
 			return Open, ByOpenTest
-		case s >= throttleAt:
+		case s >= throttleAt && n.Total() >= need:
 			return Throttling, ByCUSUM
+		// The mean of the posterior: few samples weigh less than the uniform prior's two.
+		case streak && n.Total() < need && float64(n.Failures()+1)/float64(n.Total()+2) > l.FailureRate:
+			return Throttling, ByStreak
 		}
 	}
 	switch {

@@ -40,7 +40,7 @@
 // adds ln(p1/p0), each success takes off a little, and it never falls below zero. It alarms after some failures close
 // together, long before a rate over a window moves. It may suspect at 7 (four failures in a row) and throttle at 10
 // (five). To open, there must also be enough samples in the window, and the lower bound of the error rate must be above
-// the threshold. A client with few samples throttles after five failures in a row, if the failures in the window
+// the threshold. What Throttling shed counts as samples that are needed, and not for the rate. A client with few samples throttles after five failures in a row, if the failures in the window
 // outweigh a uniform prior, and never opens. [Rules.Classic] replaces all this with rates over a window.
 //
 // Calm is a CUSUM back at 0 that has not come to 5 (three failures in a row) for one open time. A client with few samples is

@@ -93,8 +93,7 @@ func want(t *testing.T, b *breaker.Breaker, s breaker.State) {
 // even is a Rand without chance: no jitter, and sheds when more than half is to be shed.
 func even() float64 { return 0.5 }
 
-// ruin makes a breaker open that has seen good times: one that has not is throttled, and lets too little pass to get the
-// samples for more.
+// ruin makes a breaker open after good times.
 func (d *driver) ruin(b *breaker.Breaker) *driver {
 	d.t.Helper()
 	d.times(30, time.Millisecond, good)

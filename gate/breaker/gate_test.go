@@ -129,11 +129,26 @@ func TestShedding(t *testing.T) {
 	if got := b.Health().Counts(); got != (breaker.Counts{Transient: 5, Refused: 2}) {
 		t.Errorf("counts %+v", got)
 	}
+	// What was refused before a window began anew is not: p is 5/6, though 100 were refused in the same second.
+	u = 0.5
+	b = &breaker.Breaker{Rules: breaker.Rules{OpenFor: time.Millisecond, Probes: 1}, Rand: func() float64 { return u }}
+	d = drive(t, b).ruin(b).times(100, 0, bad)
+	d.wait(time.Millisecond).do(good)
+	if d.times(5, 0, bad); b.State() != breaker.Throttling {
+		t.Fatalf("%+v; want throttling", b.Snapshot())
+	}
+	if u = 0.84; !d.do(bad) {
+		t.Errorf("draw %v: shed; want p = 5/6", u)
+	}
 	// Odd draws count as a half.
 	for _, odd := range []float64{-1, 1, 2} {
 		u = odd
-		if d.wait(time.Minute).do(good); d.do(good) == false {
-			t.Errorf("draw %v: shed in an empty window", odd)
+		b = &breaker.Breaker{Rules: breaker.Rules{FailureRate: 0.8}, Rand: func() float64 { return u }}
+		if d = drive(t, b).times(10, 0, good).times(20, 0, bad); !d.do(good) { // p = 10/31
+			t.Errorf("draw %v: shed", odd)
+		}
+		if d = drive(t, &breaker.Breaker{Rand: b.Rand}).times(5, 0, bad); d.do(good) { // p = 5/6
+			t.Errorf("draw %v: let through", odd)
 		}
 	}
 }
@@ -238,6 +253,9 @@ func TestFeed(t *testing.T) {
 	}
 	if a := (&retry.Attempt{}); breaker.Feed(d.gate.(breaker.Feed)).Admit(t.Context(), a) != nil {
 		t.Error("refused an odd attempt")
+	}
+	if s := (&breaker.Breaker{Name: "binance"}).Snapshot(); s != (breaker.Snapshot{Key: "binance"}) {
+		t.Errorf("a new breaker knows %+v", s)
 	}
 	empty := &breaker.Health{}
 	breaker.Feed{Health: empty}.Settle(&retry.Attempt{}, &retry.Outcome{State: retry.Succeeded})

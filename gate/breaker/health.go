@@ -35,6 +35,7 @@ type Health struct {
 	latest   int64   // the latest time seen
 	from     int64   // the bucket in which the window began anew
 	base     Counts  // of that bucket, before
+	shed     uint64  // refused by h itself in that bucket, before
 	latency  latency // durations
 	children atomic.Pointer[[]*Breaker]
 	cache    cache
@@ -198,11 +199,22 @@ func (h *Health) totals(ns int64) Counts {
 	return n
 }
 
+// refusals returns how many attempts of the window at ns h refused itself, not those below. The lock is held.
+func (h *Health) refusals(ns int64) uint64 {
+	first, last := h.span(ns)
+	n := h.window(max(first, h.from), last).Refused
+	if h.from >= first {
+		n -= min(n, h.shed)
+	}
+	return n
+}
+
 // clear begins the window anew. The counters stay as they are: others have merged them. The lock is held.
 func (h *Health) clear(ns int64) {
 	h.advance(ns)
 	h.from = h.tick.Load()
 	h.base = h.sum(h.from, h.from)
+	h.shed = h.bucket(h.from).Refused
 	h.cache = cache{}
 	if h.recent != nil {
 		h.recent.clear()
