@@ -19,7 +19,8 @@ type Breaker struct {
 	Rand  func() float64 // uniform in [0, 1), for jitter and shedding, safe for concurrent use; nil means math/rand/v2
 
 	// OnChange is told of each transition, in their order and outside the lock, by the attempt that brought it about. An
-	// attempt that brings about another one meanwhile leaves it to the first to tell.
+	// attempt that brings about another one meanwhile leaves it to the first to tell. While a listener takes its time, up to 256
+	// changes wait for it, and more are left out: the generations tell.
 	OnChange func(Change)
 
 	// OnRefuse is told of each refusal before the caller is, so that a fallback can be made ready.

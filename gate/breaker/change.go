@@ -87,10 +87,13 @@ func (b *Breaker) change(to State, cause Cause, ns int64) {
 			break
 		}
 	}
-	if b.OnChange != nil {
+	if b.OnChange != nil && len(b.pending) < mostPending {
 		b.pending = append(b.pending, c)
 	}
 }
+
+// mostPending is how many changes may wait for a listener that takes its time.
+const mostPending = 256
 
 // soft states differ in what they let through, but an attempt admitted in one is evidence in the others.
 func soft(s State) bool { return s == Closed || s == Suspect || s == Throttling }

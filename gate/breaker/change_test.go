@@ -68,6 +68,28 @@ func TestListenerMayUseTheBreaker(t *testing.T) {
 	}
 }
 
+// A listener that does not come to an end does not fill the memory.
+func TestChangesThatWait(t *testing.T) {
+	var got []uint64
+	var b *breaker.Breaker
+	me := breaker.Order{Who: "me", Why: "test", For: time.Hour}
+	b = &breaker.Breaker{OnChange: func(c breaker.Change) {
+		if got = append(got, c.Generation); len(got) == 1 {
+			for range 1000 {
+				b.Isolate(me)
+			}
+		}
+	}}
+	b.Isolate(me)
+	if len(got) != 257 || got[256] != 257 {
+		t.Errorf("told of %d changes, the last being number %d; want 257", len(got), got[len(got)-1])
+	}
+	b.Isolate(me)
+	if last := got[len(got)-1]; last != 1002 {
+		t.Errorf("then told of number %d; want 1002", last)
+	}
+}
+
 func TestListenerPanics(t *testing.T) {
 	n := 0
 	b := &breaker.Breaker{Rand: even, OnChange: func(breaker.Change) {
@@ -94,7 +116,7 @@ func TestListenerPanics(t *testing.T) {
 func TestChangesInOrder(t *testing.T) {
 	var mu sync.Mutex
 	last := uint64(0)
-	b := &breaker.Breaker{Rules: breaker.Rules{Classic: true, MinSamples: 2, OpenFor: time.Millisecond, Probes: 1}, OnChange: func(c breaker.Change) {
+	b := &breaker.Breaker{Rules: breaker.Rules{Classic: true, MinSamples: 2, OpenFor: 50 * time.Millisecond, Probes: 1}, OnChange: func(c breaker.Change) {
 		mu.Lock()
 		defer mu.Unlock()
 		if c.Generation != last+1 {

@@ -35,7 +35,7 @@ type Tree struct {
 	Rules    Rules                         // of all breakers; Calls, SlowAfter and Latency are for gates only
 	MaxKeys  int                           // gates and groups: up to 65 534; not positive means 1000
 	Rand     func() float64                // as in Breaker
-	OnChange func(Change)                  // as in Breaker
+	OnChange func(Change)                  // as in Breaker, but for all of them: safe for concurrent use
 	OnRefuse func(context.Context, *Error) // as in Breaker
 
 	mu     sync.RWMutex
