@@ -6,10 +6,22 @@ import (
 	"unicode/utf8"
 )
 
+// Clone returns a copy that shares nothing with r, as a store would give it back.
+func (r Record) Clone() Record {
+	for _, b := range []**float64{&r.BudgetBefore, &r.BudgetAfter} {
+		if *b != nil {
+			*b = new(**b)
+		}
+	}
+	r.Time = r.Time.UTC().Truncate(time.Microsecond)
+	return r
+}
+
 // Bounded returns r as every store takes it, but for ID, Decision and Time if they are missing: texts cut to the longest that they may
 // be (with "…" at the end), what is not UTF-8 replaced, numbers brought into their ranges, what is no digest and no number left out.
 // A record that is still longer than [MaxRecord], because of escapes, gets shorter texts.
 func (r Record) Bounded() Record {
+	r = r.Clone()
 	r.texts(func(s *string, most int, _ string) { *s = clip(*s, most) })
 	for _, d := range []*string{&r.Key, &r.Payload} {
 		if !isDigest(*d) {
@@ -27,7 +39,6 @@ func (r Record) Bounded() Record {
 			*b = nil
 		}
 	}
-	r.Time = r.Time.UTC().Truncate(time.Microsecond)
 	for most := maxText / 2; len(r.AppendJSON(nil)) > roomFor && most > 0; most /= 2 {
 		r.texts(func(s *string, longest int, field string) {
 			if field != "ID" && field != "Decision" && field != "Key" && field != "Payload" {

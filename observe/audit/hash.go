@@ -60,7 +60,7 @@ func Extend(h Head, records []Record) ([]Link, Head, error) {
 	var body []byte
 	for i := range records {
 		l := &links[i]
-		l.Record = records[i]
+		l.Record = records[i].Clone()
 		next.Sequence++
 		l.Record.Chain, l.Record.Sequence = next.Chain, next.Sequence
 		start := len(body)

@@ -1,0 +1,2 @@
+// Package audittest checks that an audit.Store keeps what the interface promises.
+package audittest
