@@ -43,7 +43,7 @@ func ParseHeader(value string) (string, error) {
 		b.WriteByte(c)
 	}
 	if b.Len() == 0 {
-		return "", retry.Mark(ErrNoKey, retry.Permanent)
+		return "", ErrNoKey
 	}
 	return b.String(), nil
 }

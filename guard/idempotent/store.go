@@ -83,29 +83,30 @@ const (
 	MaxResult = 4 << 20 // bytes of a result
 )
 
-// What stores refuse, beside what their medium does.
+// What stores refuse, beside what their medium does. All but ErrClaimLost are Permanent: whoever lost a claim may
+// have had his effect.
 var (
-	ErrNoKey      = errors.New("idempotency key is missing")
-	ErrLongKey    = errors.New("idempotency key is too long")
-	ErrLongResult = errors.New("result is too long to store")
+	ErrNoKey      = retry.Mark(errors.New("idempotency key is missing"), retry.Permanent)
+	ErrLongKey    = retry.Mark(errors.New("idempotency key is too long"), retry.Permanent)
+	ErrLongResult = retry.Mark(errors.New("result is too long to store"), retry.Permanent)
 	ErrClaimLost  = errors.New("claim lost: somebody else has the key, or its lease ended")
 )
 
-// CheckKey returns nil for a key that a store accepts, else [ErrNoKey] or [ErrLongKey], Permanent.
+// CheckKey returns nil for a key that a store accepts, else an error that wraps [ErrNoKey] or [ErrLongKey].
 func CheckKey(key string) error {
 	switch {
 	case key == "":
-		return retry.Mark(ErrNoKey, retry.Permanent)
+		return ErrNoKey
 	case len(key) > MaxKey:
-		return retry.Mark(fmt.Errorf("%w: %d bytes; the limit is %d", ErrLongKey, len(key), MaxKey), retry.Permanent)
+		return fmt.Errorf("%w: %d bytes; the limit is %d", ErrLongKey, len(key), MaxKey)
 	}
 	return nil
 }
 
-// CheckResult returns nil for a result that a store accepts, else [ErrLongResult], Permanent.
+// CheckResult returns nil for a result that a store accepts, else an error that wraps [ErrLongResult].
 func CheckResult(result []byte) error {
 	if len(result) > MaxResult {
-		return retry.Mark(fmt.Errorf("%w: %d bytes; the limit is %d", ErrLongResult, len(result), MaxResult), retry.Permanent)
+		return fmt.Errorf("%w: %d bytes; the limit is %d", ErrLongResult, len(result), MaxResult)
 	}
 	return nil
 }

@@ -75,8 +75,8 @@ func (t *terms) do(ctx context.Context, key string, print Fingerprint, run, find
 		return ending{}, t.fail(key, ErrNoKey, nil)
 	}
 	b := Bid{Key: t.prefix() + key, Owner: NewNonce(), Fingerprint: print, Lease: t.lease, Retain: t.retain}
-	if err := CheckKey(b.Key); err != nil {
-		return ending{}, t.fail(key, ErrLongKey, err)
+	if CheckKey(b.Key) != nil {
+		return ending{}, t.fail(key, ErrLongKey, nil)
 	}
 	if t.store == nil {
 		return ending{}, t.fail(key, ErrUnavailable, errNoStore)
