@@ -3,6 +3,7 @@ package halt_test
 import (
 	"context"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -130,4 +131,16 @@ func wait(tb testing.TB, g retry.Gate, n int) *crowd {
 func (c *crowd) end() int64 {
 	c.calls.Wait()
 	return c.begun.Load() - c.halted.Load()
+}
+
+// BenchmarkStopWide stops a tree that is as large as it may be, and says how long that took.
+func BenchmarkStopWide(b *testing.B) {
+	var t halt.Tree
+	for i := range halt.DefaultMaxScopes - 2 {
+		t.Gate("desk", strconv.Itoa(i))
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		t.Stop(halt.Command{Who: "ops1"})
+	}
 }

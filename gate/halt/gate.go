@@ -113,15 +113,8 @@ func (g *Gate) begin(ctx context.Context, a *retry.Attempt, l *lane) error {
 		return errNoGate
 	}
 	err := g.ask(a, a.Kept()&drawn == 0)
-	if err == nil {
-		for _, w := range g.leaf.view.Load().watches {
-			if err = w.begin(ctx, a); err != nil && g.reducing != 0 {
-				err = g.ask(a, false) // as the limit left the scope
-			}
-			if err != nil {
-				break
-			}
-		}
+	if watches := g.leaf.view.Load().watches; err == nil && len(watches) > 0 {
+		err = g.watched(ctx, a, watches)
 	}
 	if err != nil {
 		l.begun.Add(-1)
@@ -129,6 +122,20 @@ func (g *Gate) begin(ctx context.Context, a *retry.Attempt, l *lane) error {
 	}
 	a.Keep(a.Kept() | begun)
 	return nil
+}
+
+// watched tells the watches of an attempt, and returns the first refusal.
+func (g *Gate) watched(ctx context.Context, a *retry.Attempt, watches []*Watch) (err error) {
+	n, of := nth(ctx, a)
+	for _, w := range watches {
+		if err = w.begin(n, of, a.At.Add(a.Wait)); err != nil && g.reducing != 0 {
+			err = g.ask(a, false) // as the limit left the scope
+		}
+		if err != nil {
+			break
+		}
+	}
+	return err
 }
 
 // ask decides by the state of the scope, and draws from its ramps if told to.

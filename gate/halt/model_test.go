@@ -65,7 +65,11 @@ func (m *naive) may(r halt.Release) bool {
 func TestAgainstTheTable(t *testing.T) {
 	scopes := []string{"global", "a", "b", "a/x", "a/y", "b/x", "a/x/1", "a/x/2"}
 	people := []string{"ops1", "ops2", "ops3"}
-	for seed := range uint64(60) {
+	seeds := uint64(60)
+	if testing.Short() {
+		seeds = 10
+	}
+	for seed := range seeds {
 		random := rand.New(rand.NewPCG(seed, 1))
 		file := t.TempDir() + "/stops"
 		open := func() (*halt.Tree, map[string][2]*halt.Gate) {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/relent-go/relent/retry"
 )
 
 func TestParseRefuses(t *testing.T) {
@@ -109,5 +111,38 @@ func TestLanes(t *testing.T) {
 		if got := lanesFor(processors); got != want {
 			t.Errorf("lanesFor(%d) = %d; want %d", processors, got, want)
 		}
+	}
+}
+
+// When all is over, attempts take the short way again.
+func TestFlagsComeDown(t *testing.T) {
+	var tree Tree
+	g := tree.Gate("desk")
+	flags := func() (up int) {
+		for i := range g.leaf.lanes {
+			if g.leaf.lanes[i].begun.Load() < 0 {
+				up++
+			}
+		}
+		return up
+	}
+	if flags() != 0 {
+		t.Error("flags are up at first")
+	}
+	r, _ := tree.Stop(Command{Scope: "desk", Who: "ops1"})
+	if flags() != len(g.leaf.lanes) {
+		t.Errorf("%d flags of %d are up after a stop", flags(), len(g.leaf.lanes))
+	}
+	tree.Resume(Release{Scope: "desk", Epoch: r.Epoch, Requester: "anna", Approver: "boris"})
+	if flags() != len(g.leaf.lanes) {
+		t.Errorf("%d flags of %d are up in a ramp", flags(), len(g.leaf.lanes))
+	}
+	at := time.Now()
+	for range len(shares) + 1 {
+		g.Admit(t.Context(), &retry.Attempt{At: at, Note: new(uint64)})
+		at = at.Add(DefaultStep)
+	}
+	if flags() != 0 {
+		t.Error("flags are up after the ramp")
 	}
 }

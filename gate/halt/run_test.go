@@ -46,7 +46,7 @@ func TestTriggerFile(t *testing.T) {
 				os.WriteFile(tree.Trigger, []byte(c.text), 0o600)
 				time.Sleep(300 * time.Millisecond)
 				synctest.Wait()
-				time.Sleep(time.Hour) // and once only
+				time.Sleep(time.Minute) // and once only
 				var got []want
 				for _, r := range j.take() {
 					got = append(got, want{r.Scope, r.State})
@@ -93,7 +93,7 @@ func TestTriggerOutlastsExpiry(t *testing.T) {
 		defer run(t, tree)()
 		tree.Stop(halt.Command{State: halt.DrainOnly, Expires: time.Minute})
 		os.WriteFile(tree.Trigger, []byte("drain"), 0o600)
-		time.Sleep(time.Hour)
+		time.Sleep(2 * time.Minute)
 		if s := look(t, tree, halt.Global); s.State != halt.DrainOnly {
 			t.Errorf("%+v; want the file's stop", s)
 		}

@@ -268,6 +268,29 @@ func TestErrorText(t *testing.T) {
 	}
 }
 
+// Of several stops the most severe is named, and of equals the latest.
+func TestRefusalNamesTheGravestStop(t *testing.T) {
+	var tree halt.Tree
+	g := tree.Gate("desk", "op")
+	for _, c := range []struct {
+		scope halt.Scope
+		state halt.State
+		who   string
+		want  string
+	}{
+		{"desk", halt.NoRetries, "ops1", "ops1"},
+		{"desk/op", halt.Stopped, "ops2", "ops2"},
+		{"desk", halt.DrainOnly, "ops3", "ops2"},
+		{"global", halt.NoRetries, "ops4", "ops2"},
+		{"desk", halt.Stopped, "ops5", "ops5"}, // its epoch is 3
+	} {
+		stop(t, &tree, c.scope, c.state, c.who)
+		if e, _ := errors.AsType[*halt.Error](try(g, 2, time.Now())); e == nil || e.Who != c.want {
+			t.Errorf("after %+v: %v; want %s named", c, e, c.want)
+		}
+	}
+}
+
 func TestCheck(t *testing.T) {
 	if err := new(halt.Tree).Check(); err != nil {
 		t.Error(err)

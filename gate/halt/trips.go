@@ -105,17 +105,22 @@ func WithParent(ctx context.Context, p *Parent) context.Context {
 	return context.WithValue(ctx, parentKey{}, p)
 }
 
-// begin counts an attempt that is about to begin, or refuses it.
-func (w *Watch) begin(ctx context.Context, a *retry.Attempt) error {
-	at := a.At.Add(a.Wait)
-	if most := w.limits.Attempts; most > 0 {
-		n, id := int64(a.Number), "of one call"
-		if p, _ := ctx.Value(parentKey{}).(*Parent); p != nil {
-			n, id = p.attempts.Add(1), "of parent "+clip(p.ID, mostName)
+// nth counts an attempt for its parent, or for its call if there is no parent.
+func nth(ctx context.Context, a *retry.Attempt) (int64, *Parent) {
+	if p, _ := ctx.Value(parentKey{}).(*Parent); p != nil {
+		return p.attempts.Add(1), p
+	}
+	return int64(a.Number), nil
+}
+
+// begin counts an attempt that is about to begin, the nth of its parent, or refuses it.
+func (w *Watch) begin(n int64, of *Parent, at time.Time) error {
+	if most := w.limits.Attempts; most > 0 && n > int64(most) {
+		whose := "one call"
+		if of != nil {
+			whose = "parent " + clip(of.ID, mostName)
 		}
-		if n > int64(most) {
-			return w.trip(TripAttempts, fmt.Sprintf("attempt %d %s; at most %d", n, id, most), at)
-		}
+		return w.trip(TripAttempts, fmt.Sprintf("attempt %d of %s; at most %d", n, whose, most), at)
 	}
 	if len(w.window.times) > 0 {
 		w.mu.Lock()

@@ -118,6 +118,7 @@ func TestAttemptsPerParent(t *testing.T) {
 	tree := &halt.Tree{}
 	place, cancel := tree.Gate("desk", "place"), tree.Gate("desk", "cancel").RiskReducing()
 	watch(t, tree, "desk", halt.Limits{})
+	watch(t, tree, halt.Global, halt.Limits{}) // which does not count them once more
 	policy := func(g *halt.Gate) *retry.Policy {
 		return &retry.Policy{Gates: []retry.Gate{g}, MaxAttempts: 5, Backoff: backoff.Constant{Jitter: backoff.None}}
 	}
@@ -129,7 +130,7 @@ func TestAttemptsPerParent(t *testing.T) {
 	for range 5 {
 		err = retry.Run(ctx, policy(place), fail)
 	}
-	if calls != halt.DefaultAttempts || !errors.Is(err, halt.ErrHalted) || !strings.Contains(err.Error(), "desk is risk-reducing by attempts per parent") {
+	if calls != halt.DefaultAttempts || !errors.Is(err, halt.ErrHalted) || !strings.Contains(err.Error(), "global is risk-reducing by attempts per parent: attempt 17 of parent parent-1") {
 		t.Errorf("%d attempts, %v; want 16 and the trip", calls, err)
 	}
 	if err := retry.Run(ctx, policy(cancel), func(context.Context) error { calls++; return nil }); err != nil {

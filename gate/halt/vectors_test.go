@@ -186,6 +186,13 @@ func TestK10LostControlPlane(t *testing.T) {
 			if got := [][2]bool{passes(place), passes(cancel), passes(book), passes(other)}; !slices.Equal(got, want) {
 				t.Errorf("%s: place, cancel, book, other pass %v; want %v", when, got, want)
 			}
+			state := halt.Running
+			if want[0] == neither {
+				state = halt.RiskReducingOnly
+			}
+			if s := look(t, tree, "desk/place_order"); s.State != state { // a ramp refuses, too
+				t.Errorf("%s: orders are %v; want %v", when, s.State, state)
+			}
 		}
 		lost := [][2]bool{neither, both, both, once}
 		all := [][2]bool{both, both, both, both}
@@ -200,6 +207,7 @@ func TestK10LostControlPlane(t *testing.T) {
 		expect("within the lease", all...)
 		time.Sleep(time.Nanosecond)
 		expect("after it", lost...)
+		time.Sleep(time.Second)
 		tree.Heartbeat(time.Now().Add(-halt.DefaultLease))
 		expect("after a heartbeat of long ago", lost...)
 		if got := actions(j.take()); !slices.Equal(got, []halt.Action{halt.ActionLost}) {
@@ -465,8 +473,9 @@ func TestExpiryEndsInARamp(t *testing.T) {
 		tree.Stop(halt.Command{Scope: "desk", State: halt.DrainOnly, Expires: time.Minute, Who: "ops1"})
 		tree.Stop(halt.Command{Scope: "desk", State: halt.DrainOnly, Expires: time.Second, Who: "ops1"}) // merged: the later one
 		time.Sleep(time.Minute - 1)
-		if synctest.Wait(); passes(g) != neither {
-			t.Error("expired early")
+		synctest.Wait()
+		if s := look(t, tree, "desk"); s.State != halt.DrainOnly || passes(g) != neither {
+			t.Errorf("%+v; want it not expired yet", s)
 		}
 		time.Sleep(1)
 		synctest.Wait()
