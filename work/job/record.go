@@ -222,7 +222,7 @@ func (c Checkpoint) Resolve(r Resolution) (Checkpoint, error) {
 		c.Step++
 	case Absent:
 	default:
-		return c, retry.Mark(ErrUndecided, retry.Permanent)
+		return c, ErrUndecided
 	}
 	c.Seq++
 	c.Open = false

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/relent-go/relent/retry"
 )
 
 // A Store is a queue of jobs that keeps how far each has come. It is safe for concurrent use, by any
@@ -31,7 +33,7 @@ import (
 //
 // An error that the store knows to have changed nothing is marked, with [retry.Mark], as Transient,
 // Throttled or Permanent. Any other error leaves open whether the change was made. Each change but Take and
-// Redrive may then be asked for again: made twice, it is as if made once. The errors named below are Permanent.
+// Redrive may then be asked for again: made twice, it is as if made once.
 // What a method reported without an error survives whatever the store promises to survive.
 //
 // The methods copy what they are given and what they return.
@@ -91,14 +93,16 @@ const (
 	MaxHistory = 100      // attempts kept of a job: the last ones
 )
 
-// What stores refuse, beside what their medium does.
+// What stores refuse, beside what their medium does. All are Permanent.
 var (
-	ErrExists    = errors.New("another job has this ID")
-	ErrNotFound  = errors.New("no such job")
-	ErrLeaseLost = errors.New("lease lost: somebody else took the job, or it ended")
-	ErrSequence  = errors.New("checkpoint out of sequence")
-	ErrStatus    = errors.New("not a status to park a job in")
-	ErrNotParked = errors.New("the job is not parked")
-	ErrUndecided = errors.New("a step may have had its effect: say whether it did")
-	ErrLongState = errors.New("state is too long to store")
+	ErrExists    = refused("another job has this ID")
+	ErrNotFound  = refused("no such job")
+	ErrLeaseLost = refused("lease lost: somebody else took the job, or it ended")
+	ErrSequence  = refused("checkpoint out of sequence")
+	ErrStatus    = refused("not a status to park a job in")
+	ErrNotParked = refused("the job is not parked")
+	ErrUndecided = refused("a step may have had its effect: say whether it did")
+	ErrLongState = refused("state is too long to store")
 )
+
+func refused(text string) error { return retry.Mark(errors.New(text), retry.Permanent) }
