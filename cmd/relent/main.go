@@ -1,4 +1,4 @@
-// Command relent retries programs, shows what a policy does, and demonstrates relent on a
+// Command relent retries programs, shows and simulates what policies do, and demonstrates relent on a
 // simulated exchange. See relent --help.
 package main
 
