@@ -97,6 +97,7 @@ func TestDamagedStateFile(t *testing.T) {
 		"empty":          {},
 		"cut":            data[:len(data)-1],
 		"flipped":        flipped,
+		"edited":         []byte(strings.ReplaceAll(string(data), "ops1", "ops2")),
 		"another":        []byte("hello\nworld"),
 		"a later format": append([]byte("relent-halt 2 "), data[len("relent-halt 1 "):]...),
 	}

@@ -151,7 +151,7 @@ func (g *Gate) ask(a *retry.Attempt, draw bool) error {
 	if why := v.deny[way]; why != nil {
 		return why
 	}
-	if !draw || len(v.ramps) == 0 || g.reducing != 0 {
+	if !draw || len(v.ramps) == 0 {
 		return nil
 	}
 	share, by := 1.0, (*ramp)(nil)

@@ -29,6 +29,8 @@ func TestTriggerFile(t *testing.T) {
 		{"lines", "# two\n\ndesk/a stopped\nglobal no-retries", []want{{"desk/a", halt.Stopped}, {"global", halt.NoRetries}}},
 		{"a scope alone", "desk", []want{{"global", halt.Stopped}}},
 		{"a state misspelt", "desk stoped", []want{{"global", halt.Stopped}}},
+		{"one that is understood and one that is not", "desk/a drain\ndesk/b stoped", []want{{"desk/a", halt.DrainOnly}, {"global", halt.Stopped}}},
+		{"a scope that may run", "desk running", []want{{"global", halt.Stopped}}},
 		{"running", "running", []want{{"global", halt.Stopped}}},
 		{"no scope", "a//b drain", []want{{"global", halt.Stopped}}},
 		{"too long", strings.Repeat("# a comment\n", 6000), []want{{"global", halt.Stopped}}},
