@@ -19,18 +19,14 @@ func Do[T any](ctx context.Context, s Source, fn func(context.Context) (T, error
 		}
 		return rest(later(ctx, p, fn, v, err))
 	}
-	if ctx != nil && fn != nil && p.gatesOnly() && ctx.Err() == nil {
-		v, err, w, fn := guarded(ctx, p, fn)
-		if w == nil {
-			return v, err
-		}
-		return rest(v, err, w, fn)
-	}
 	return rest(begin(ctx, p, fn))
 }
 
 // begin makes a call up to its first wait.
 func begin[T any](ctx context.Context, p *Policy, fn func(context.Context) (T, error)) (T, error, *call, func(context.Context) (T, error)) {
+	if ctx != nil && fn != nil && p.gatesOnly() && ctx.Err() == nil {
+		return guarded(ctx, p, fn)
+	}
 	v, err, w := start(ctx, p, fn, nil)
 	return v, err, w, fn
 }
