@@ -103,7 +103,7 @@ func (v *Verification) points(chain string) (points []Checkpoint, err error) {
 		}
 		points = append(points, c)
 	}
-	slices.SortFunc(points, func(a, b Checkpoint) int { return cmp.Compare(a.Sequence, b.Sequence) })
+	slices.SortStableFunc(points, bySequence)
 	return points, nil
 }
 
@@ -169,3 +169,5 @@ func (w *walk) end(start Head) error {
 	}
 	return nil
 }
+
+func bySequence(a, b Checkpoint) int { return cmp.Compare(a.Sequence, b.Sequence) }
