@@ -22,7 +22,7 @@
 //     leases, the ramp, and orders by people. Each decision, the wait in each refusal, the changes told to OnChange in their
 //     order, and the final Snapshot.
 //   - halt.Tree: Stop and Resume of scopes against Admit and Start of gates below. Once Stop has returned nothing
-//     starts in the scope; a resume with an old epoch is refused.
+//     starts in the scope; a resume with an old epoch is refused, also when the stop comes while it is being saved.
 //   - limit.Concurrency, limit.Retries and limit.Rate, without waits.
 //
 // # Where the models are loose

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"path/filepath"
 	"runtime"
+	"strconv"
 	"testing"
 
 	"github.com/relent-go/relent/gate/halt"
@@ -12,22 +14,31 @@ import (
 )
 
 func TestHalt(t *testing.T) {
-	stopFamily("").holds(t, 20_000)
+	t.Run("in memory", func(t *testing.T) { stopFamily("", nil).holds(t, 20_000) })
+	t.Run("with a file", func(t *testing.T) { // where a stop can come while a resume is being saved
+		dir := t.TempDir()
+		stopFamily("", func(n int) string { return filepath.Join(dir, strconv.Itoa(n)) }).holds(t, 200)
+	})
 }
 
 func TestHaltModel(t *testing.T) {
 	for _, fault := range []string{looksOnlyInAdmit, remembersAnswer, resumesAnything} {
-		t.Run(fault, func(t *testing.T) { stopFamily(fault).fails(t, 20_000) })
+		t.Run(fault, func(t *testing.T) { stopFamily(fault, nil).fails(t, 20_000) })
 	}
 }
 
-func stopFamily(fault string) *family {
+// stopFamily makes trials of trees, which are saved in a file each if there is one.
+func stopFamily(fault string, file func(int) string) *family {
+	trees := 0
 	return &family{
 		model: stopModel,
 		trial: func(r *rand.Rand, clients int) trial {
 			t := &stopTrial{clients: clients, fault: fault, tree: &halt.Tree{Active: r.IntN(4) == 0}}
 			if r.IntN(2) == 0 {
 				t.tree.Recorder = pausingRecorder{}
+			}
+			if trees++; file != nil {
+				t.tree.File = file(trees)
 			}
 			for p, path := range [places][]string{desk: {"desk"}, scopeA: {"desk", "a"}, scopeB: {"desk", "b"}} {
 				if p == int(global) {

@@ -3,4 +3,4 @@
 package linear
 
 // slowdown is what the race detector costs: so many times fewer histories.
-const slowdown = 10
+const slowdown = 16
