@@ -36,7 +36,8 @@
 //   - The counts in Stats that first attempts change are not all of one moment.
 //   - A success while a breaker is closed takes no lock. It may be counted after a transition that happens meanwhile. A failure
 //     that is weighed at the same time may be weighed without it, and the sample that completes MinSamples may be
-//     noticed with the next outcome only. In all other states a breaker is exact.
+//     noticed with the next outcome only; and an Admit that finds it closed may or may not have shown it the time. In all
+//     other states a breaker is exact.
 //   - A Stop takes effect gate by gate, and lane by lane within a gate, until it returns. So each lane of each gate
 //     is an object of its own, which the commands share.
 //
