@@ -71,8 +71,8 @@ func (s *Segments) names(chain string) (names []string, err error) {
 	return names, nil
 }
 
-// chains returns the names of all chains, in order.
-func (s *Segments) chains() (chains []string, err error) {
+// Chains returns the names of all chains, in order, also of those that are damaged beyond recognition.
+func (s *Segments) Chains() (chains []string, err error) {
 	entries, err := os.ReadDir(filepath.Join(s.Dir, chainsDir))
 	if errors.Is(err, fs.ErrNotExist) {
 		_, err = os.ReadDir(s.Dir) // which has no chains yet
@@ -217,7 +217,7 @@ func (s *Segments) query(ctx context.Context, f Filter, after Cursor, limit int,
 	if err := ctx.Err(); err != nil {
 		return nil, after, context.Cause(ctx)
 	}
-	chains, err := s.chains()
+	chains, err := s.Chains()
 	if err != nil {
 		return nil, after, err
 	}
@@ -254,7 +254,7 @@ func (s *Segments) Heads(ctx context.Context) (heads []Head, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
 	}
-	chains, err := s.chains()
+	chains, err := s.Chains()
 	if err != nil {
 		return nil, err
 	}
