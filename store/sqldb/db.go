@@ -18,19 +18,19 @@ type engine interface {
 	// f's own making is returned as it is, and f has then changed nothing. size is about how many bytes f writes.
 	write(ctx context.Context, k kind, size int, f func(context.Context, session) error) error
 
-	// read runs f, which changes nothing.
-	read(ctx context.Context, f func(context.Context, session) error) error
+	// read runs f, which changes nothing. If whole, all its statements see the same state.
+	read(ctx context.Context, k kind, f func(context.Context, session) error) error
 
 	close() error
 	String() string
 }
 
-// A kind of change.
+// A kind of operation.
 type kind int
 
 const (
-	single kind = iota // one statement at most changes anything
-	whole              // several do, all or none
+	single kind = iota // one statement at most does anything that matters
+	whole              // several do, all or none, and all at one time
 )
 
 // Open opens the database of a URL, creates or brings up to date its tables, and returns when it is ready.
@@ -89,11 +89,11 @@ func change(ctx context.Context, db *DB, k kind, size int, f func(context.Contex
 }
 
 // read is engine.read for an f with a result.
-func read[T any](ctx context.Context, db *DB, f func(context.Context, session) (T, error)) (result T, err error) {
+func read[T any](ctx context.Context, db *DB, k kind, f func(context.Context, session) (T, error)) (result T, err error) {
 	if err := alive(ctx); err != nil {
 		return result, err
 	}
-	err = db.engine.read(ctx, func(ctx context.Context, s session) (err error) {
+	err = db.engine.read(ctx, k, func(ctx context.Context, s session) (err error) {
 		result, err = f(ctx, s)
 		return err
 	})

@@ -41,9 +41,9 @@ var (
 	idemEnded = newQuery(`SELECT ended FROM relent_idempotency WHERE key = $1 AND owner = $2 AND fence = $3`)
 	idemGet   = newQuery(`SELECT owner, fingerprint, fence, ended, deadline - {now}, result FROM relent_idempotency WHERE key = $1`)
 	idemList  = newQuery(`SELECT key, owner, fingerprint, fence FROM relent_idempotency
-		WHERE ended = 0 AND deadline <= {now} AND key > $1 ORDER BY key LIMIT $2`)
+		WHERE ended = 0 AND deadline <= {then} AND key > $1 ORDER BY key LIMIT $2`)
 	idemForget = newQuery(`DELETE FROM relent_idempotency WHERE key IN (
-		SELECT key FROM relent_idempotency WHERE ended IN (1, 2) AND deadline <= {now} - $1 LIMIT $2)`)
+		SELECT key FROM relent_idempotency WHERE ended IN (1, 2) AND deadline <= {then} - $1 LIMIT $2)`)
 )
 
 // Claim is of [idempotent.Store], as are the methods below.
@@ -141,7 +141,7 @@ func (s *Idempotent) Get(ctx context.Context, key string) (idempotent.Record, er
 	if err := idempotent.CheckKey(key); err != nil {
 		return idempotent.Record{}, err
 	}
-	return read(ctx, s.db, func(ctx context.Context, q session) (idempotent.Record, error) {
+	return read(ctx, s.db, single, func(ctx context.Context, q session) (idempotent.Record, error) {
 		r, _, err := get(ctx, q, key)
 		return r, err
 	})
@@ -185,7 +185,7 @@ func status(ended int, left int64) idempotent.Status {
 
 // Unresolved lists records.
 func (s *Idempotent) Unresolved(ctx context.Context, after string, limit int) ([]idempotent.Record, error) {
-	return read(ctx, s.db, func(ctx context.Context, q session) (list []idempotent.Record, err error) {
+	return read(ctx, s.db, single, func(ctx context.Context, q session) (list []idempotent.Record, err error) {
 		err = q.rows(ctx, idemList, []any{[]byte(after), max(0, limit)}, func(scan func(...any) error) error {
 			var key, owner, fingerprint []byte
 			r := idempotent.Record{Status: idempotent.Unknown}

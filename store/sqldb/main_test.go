@@ -32,8 +32,10 @@ func TestMain(m *testing.M) {
 // file opens a new file, until the test ends.
 func file(t testing.TB) *DB {
 	t.Helper()
-	return reopen(t, "sqlite:"+filepath.Join(t.TempDir(), "relent.db"))
+	return reopen(t, fileURL(t))
 }
+
+func fileURL(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "relent.db") }
 
 // postgres opens a new database on the shared server.
 func postgres(t testing.TB) *DB {

@@ -73,12 +73,13 @@ func (e *postgresEngine) close() error {
 	return nil
 }
 
-func (e *postgresEngine) read(ctx context.Context, f func(context.Context, session) error) error {
-	err := f(ctx, pgSession{e.pool})
-	if err != nil && ctx.Err() != nil {
-		return left(ctx)
+func (e *postgresEngine) read(ctx context.Context, k kind, f func(context.Context, session) error) error {
+	if k == single {
+		return e.given(ctx, e.fault(f(ctx, pgSession{e.pool}), before))
 	}
-	return e.fault(err, before)
+	return e.given(ctx, e.fault(pgx.BeginTxFunc(ctx, e.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		return f(ctx, pgSession{tx})
+	}), before))
 }
 
 func (e *postgresEngine) write(ctx context.Context, k kind, _ int, f func(context.Context, session) error) error {
@@ -103,7 +104,7 @@ func (e *postgresEngine) whole(ctx context.Context, f func(context.Context, sess
 
 // given is the error for a caller whose change was not made; if his context ended, that is why.
 func (e *postgresEngine) given(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+	if err != nil && ctx.Err() != nil {
 		return left(ctx)
 	}
 	return err
@@ -114,6 +115,7 @@ type pgSession struct {
 	q interface {
 		Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 		Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+		SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
 	}
 }
 
@@ -138,4 +140,20 @@ func (s pgSession) rows(ctx context.Context, q *query, args []any, f func(func(.
 		}
 	}
 	return wire(rows.Err())
+}
+
+// all sends everything before it waits for an answer.
+func (s pgSession) all(ctx context.Context, q *query, lists [][]any) error {
+	b := &pgx.Batch{}
+	for _, args := range lists {
+		b.Queue(q.postgres, args...)
+	}
+	return wire(s.q.SendBatch(ctx, b).Close())
+}
+
+var lockNamed = newQuery(`SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`)
+
+func (s pgSession) lock(ctx context.Context, name string) error {
+	_, err := s.exec(ctx, lockNamed, name)
+	return err
 }

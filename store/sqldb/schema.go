@@ -23,14 +23,14 @@ var migrations = [][]*query{
 		newQuery(`CREATE TABLE relent_audit (
 			chain     {text} NOT NULL,
 			sequence  BIGINT NOT NULL,
-			id        {text} NOT NULL,
+			id        {blob} NOT NULL,
 			at        BIGINT NOT NULL,
-			operation {text} NOT NULL,
-			call      {text} NOT NULL,
-			parent    {text} NOT NULL,
-			outcome   {text} NOT NULL,
-			actor     {text} NOT NULL,
-			decision  {text} NOT NULL,
+			operation {blob} NOT NULL,
+			call      {blob} NOT NULL,
+			parent    {blob} NOT NULL,
+			outcome   {blob} NOT NULL,
+			actor     {blob} NOT NULL,
+			decision  {blob} NOT NULL,
 			body      {blob} NOT NULL,
 			hash      {blob} NOT NULL,
 			PRIMARY KEY (chain, sequence),
@@ -53,6 +53,7 @@ var migrations = [][]*query{
 			due      BIGINT NOT NULL,   -- if running, the end of the lease; if ended, when
 			fence    BIGINT NOT NULL,
 			attempts BIGINT NOT NULL,
+			tries    BIGINT NOT NULL,   -- numbers the history
 			began    BIGINT NOT NULL,   -- when first taken; 0 for not yet
 			seq      BIGINT NOT NULL,
 			step     BIGINT NOT NULL,

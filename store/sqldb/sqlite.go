@@ -101,7 +101,7 @@ func (e *sqliteEngine) write(ctx context.Context, k kind, size int, f func(conte
 }
 
 // read runs f in a transaction, so that all its statements see the same. In WAL mode it never waits for the writer.
-func (e *sqliteEngine) read(ctx context.Context, f func(context.Context, session) error) error {
+func (e *sqliteEngine) read(ctx context.Context, _ kind, f func(context.Context, session) error) error {
 	tx, err := e.reader.BeginTx(ctx, nil)
 	if err == nil {
 		err = f(ctx, readSession{e, tx})

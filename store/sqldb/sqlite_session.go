@@ -3,7 +3,6 @@ package sqldb
 import (
 	"context"
 	"database/sql"
-	"time"
 )
 
 // A writeSession runs statements on the connection of the writer. Only the writer's goroutine uses it.
@@ -97,9 +96,24 @@ func first(ctx context.Context, s session, q *query, args, into []any) (found bo
 	return found, err
 }
 
-func (q *query) arguments(args []any) []any {
-	if q.now {
-		return append(args[:len(args):len(args)], time.Now().UnixMicro())
+// lock has nothing to do: there is one writer.
+func (s *writeSession) lock(context.Context, string) error { return nil }
+
+func (s readSession) lock(context.Context, string) error { return nil }
+
+func (s *writeSession) all(ctx context.Context, q *query, lists [][]any) error {
+	return repeat(ctx, s, q, lists)
+}
+
+func (s readSession) all(ctx context.Context, q *query, lists [][]any) error {
+	return repeat(ctx, s, q, lists)
+}
+
+func repeat(ctx context.Context, s session, q *query, lists [][]any) error {
+	for _, args := range lists {
+		if _, err := s.exec(ctx, q, args...); err != nil {
+			return err
+		}
 	}
-	return args
+	return nil
 }
