@@ -1,0 +1,179 @@
+//go:build unix
+
+package retrysqltest
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"modernc.org/sqlite"
+
+	"github.com/relent-go/relent/backoff"
+	"github.com/relent-go/relent/chaos"
+	"github.com/relent-go/relent/retry"
+	"github.com/relent-go/relent/store/sqldb/postgrestest"
+	"github.com/relent-go/relent/transport/retrysql"
+)
+
+// server is shared by the tests; each has a database of its own.
+var server = sync.OnceValues(postgrestest.New)
+
+var started atomic.Bool // that server was asked for
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if started.Load() {
+		if s, err := server(); err == nil {
+			s.Remove()
+		}
+	}
+	os.Exit(code)
+}
+
+func url(t testing.TB) string {
+	t.Helper()
+	started.Store(true)
+	s, err := server()
+	if err != nil {
+		postgrestest.Missing(t, err)
+	}
+	return s.URL(t)
+}
+
+// A world is a database with a table of effects, and another way to look at it.
+type world struct {
+	db    retrysql.Beginner
+	faces *chaos.Injector // of db's connections
+	look  *sql.DB         // without faults
+	sql   *retrysql.DB    // db, unless it is of pgx
+}
+
+const tables = `CREATE TABLE effects (name text NOT NULL); CREATE TABLE counter (n int NOT NULL); INSERT INTO counter VALUES (0)`
+
+// worlds runs a test with each database.
+func worlds(t *testing.T, test func(*testing.T, *world)) {
+	t.Run("sqlite", func(t *testing.T) { test(t, sqliteWorld(t, "WAL")) })
+	t.Run("postgres", func(t *testing.T) { test(t, postgresWorld(t)) })
+	t.Run("pgx", func(t *testing.T) { test(t, pgxWorld(t)) })
+}
+
+func sqliteWorld(t *testing.T, journal string) *world {
+	name := "file:" + filepath.Join(t.TempDir(), "test.db") + "?_pragma=journal_mode(" + journal + ")&_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)"
+	w := &world{faces: chaos.New(1)}
+	pool := sql.OpenDB(connector(t, chaos.Driver(&sqlite.Driver{}, w.faces), name))
+	w.sql = &retrysql.DB{Pool: pool, Kind: retrysql.SQLite}
+	w.db = w.sql
+	w.look = sql.OpenDB(connector(t, chaos.Driver(&sqlite.Driver{}, nil), name))
+	w.prepare(t, pool, retrysql.SQLite)
+	return w
+}
+
+func connector(t *testing.T, d driver.Driver, name string) driver.Connector {
+	c, err := d.(driver.DriverContext).OpenConnector(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func postgresWorld(t *testing.T) *world {
+	u := url(t)
+	config, err := pgx.ParseConfig(u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{faces: chaos.New(1), look: stdlib.OpenDB(*config)}
+	pool := sql.OpenDB(chaos.Connector(stdlib.GetConnector(*config), w.faces))
+	w.sql = &retrysql.DB{Pool: pool}
+	w.db = w.sql
+	w.prepare(t, pool, retrysql.PostgreSQL)
+	return w
+}
+
+// pgxWorld has its faults in the network: those of pgx without database/sql can be nowhere else.
+func pgxWorld(t *testing.T) *world {
+	u := url(t)
+	w := &world{faces: chaos.New(1)}
+	config, err := pgxpool.ParseConfig(u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.look = stdlib.OpenDB(*config.ConnConfig.Copy())
+	var d net.Dialer
+	config.ConnConfig.DialFunc = chaos.Dial(w.faces, d.DialContext, nil)
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	w.db = Pool{pool}
+	w.prepare(t, nil, retrysql.PostgreSQL)
+	return w
+}
+
+func (w *world) prepare(t *testing.T, pool *sql.DB, d retrysql.Dialect) {
+	t.Cleanup(func() {
+		if pool != nil {
+			if n := pool.Stats().InUse; n != 0 {
+				t.Errorf("%d connections were not given back", n)
+			}
+			pool.Close()
+		}
+		w.look.Close()
+	})
+	w.exec(t, tables)
+	w.exec(t, (*retrysql.Ledger)(nil).DDL(d))
+}
+
+func (w *world) exec(t testing.TB, query string, args ...any) {
+	t.Helper()
+	if _, err := w.look.Exec(query, args...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (w *world) number(t testing.TB, query string, args ...any) (n int) {
+	t.Helper()
+	if err := w.look.QueryRow(query, args...).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// marker is a placeholder.
+func (w *world) marker() string {
+	if w.db.Dialect() == retrysql.PostgreSQL {
+		return "$1"
+	}
+	return "?"
+}
+
+// effect inserts a row.
+func (w *world) effect(ctx context.Context, tx *retrysql.Tx, name string) error {
+	_, err := tx.Exec(ctx, "INSERT INTO effects VALUES ("+w.marker()+")", name)
+	return err
+}
+
+// once is a transaction with one effect, all of it inside Once.
+func (w *world) once(name string) func(context.Context, *retrysql.Tx) (bool, error) {
+	return func(ctx context.Context, tx *retrysql.Tx) (bool, error) {
+		_, replayed, err := retrysql.Once(ctx, tx, retrysql.Key{Name: name}, func(ctx context.Context) (string, error) {
+			return name, w.effect(ctx, tx, name)
+		})
+		return replayed, err
+	}
+}
+
+// patient tries often and waits little.
+var patient = &retry.Policy{Name: "test", MaxAttempts: 50, Backoff: backoff.Exponential{Base: time.Millisecond, Max: 20 * time.Millisecond}}
