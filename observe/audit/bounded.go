@@ -39,7 +39,7 @@ func (r Record) Bounded() Record {
 			*b = nil
 		}
 	}
-	for most := maxText / 2; len(r.AppendJSON(nil)) > roomFor && most > 0; most /= 2 {
+	for most := maxText / 2; len(r.AppendJSON(nil)) > roomFor; most /= 2 { // 8 is always enough: six times that for each text
 		r.texts(func(s *string, longest int, field string) {
 			if field != "ID" && field != "Decision" && field != "Key" && field != "Payload" {
 				*s = clip(*s, min(longest, most))
@@ -52,15 +52,12 @@ func (r Record) Bounded() Record {
 // roomFor is what a record may take before its place in a chain is known.
 const roomFor = MaxRecord - maxChain - 64
 
-// clip returns s as UTF-8 of at most most bytes.
+// clip returns s as UTF-8 of at most most bytes, of which there are enough for the mark.
 func clip(s string, most int) string {
 	const mark = "…"
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	if len(s) <= most {
 		return s
-	}
-	if most < len(mark) {
-		return ""
 	}
 	end := most - len(mark)
 	for !utf8.RuneStart(s[end]) {

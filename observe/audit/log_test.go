@@ -333,10 +333,52 @@ func TestK27CrashWithSpool(t *testing.T) {
 	if err != nil || len(found) != 1 || found[0].Call != "0000000000000000" || found[0].Outcome != audit.Unknown {
 		t.Errorf("Recover() = %+v, %v; want call 0, unknown", found, err)
 	}
+	// The store answers and takes nothing: what is in the spool is found, and what is found goes there, too.
 	s.fail(errDown)
-	if _, err := l.Recover(t.Context(), time.Time{}); err != nil {
-		t.Errorf("Recover() = %v", err)
+	l.Close()
+	third := started(t, &audit.Log{Store: s, Spool: spool, Again: time.Hour})
+	if err := third.Admit(t.Context(), &retry.Attempt{Policy: orders, Call: 5, Number: 2, At: time.Now()}); err != nil {
+		t.Fatal(err)
 	}
+	third.Close()
+	fourth := started(t, &audit.Log{Store: s, Spool: spool, Again: time.Hour})
+	if found, err := fourth.Recover(t.Context(), time.Time{}); err != nil || len(found) != 1 || found[0].Call != "0000000000000005" {
+		t.Errorf("Recover() = %+v, %v; want call 5", found, err)
+	}
+	if found, err := fourth.Recover(t.Context(), time.Time{}); err != nil || len(found) != 0 {
+		t.Errorf("Recover() again = %+v, %v; want none", found, err)
+	}
+	fourth.Close()
+	if _, err := (&audit.Log{Store: &memory.Audit{}, Spool: nil}).Recover(t.Context(), time.Time{}); err != nil {
+		t.Errorf("Recover() with nothing to recover = %v", err)
+	}
+	unreported := &memory.Audit{}
+	unreported.Append(t.Context(), "main", []audit.Record{{ID: "1", Time: time.Now(), Decision: audit.Retry, Rule: "retry of an order", Attempt: 2}})
+	if _, err := (&audit.Log{Store: unreported}).Recover(t.Context(), time.Time{}); !errors.Is(err, audit.ErrNotRunning) {
+		t.Errorf("Recover() without Run = %v; want %v", err, audit.ErrNotRunning)
+	}
+}
+
+// The store fails while others wait behind the batch, and for room: all of them learn of it.
+func TestFailureReachesAllWhoWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		s := &flaky{Store: &memory.Audit{}}
+		l := started(t, &audit.Log{Store: s, Queue: 4, Batch: 1, Timeout: time.Hour, Again: time.Hour})
+		s.before = func([]audit.Record) { <-release }
+		s.fail(errDown)
+		errs := make(chan error, 10)
+		for range 8 {
+			go func() { errs <- l.Record(t.Context(), audit.Record{Decision: audit.Stop}) }()
+		}
+		synctest.Wait()
+		close(release)
+		for range 8 {
+			if err := <-errs; !errors.Is(err, errDown) {
+				t.Errorf("Record() = %v; want %v", err, errDown)
+			}
+		}
+	})
 }
 
 // While the store is away, the spool takes everything; then it goes to the store, in order, once.

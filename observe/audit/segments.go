@@ -133,7 +133,7 @@ func (s *Segments) scanSegment(ctx context.Context, chain string, p *place, from
 		return false, err
 	}
 	defer file.Close()
-	r := newReader(file)
+	r := newReader(io.NewSectionReader(file, max(0, p.offset), math.MaxInt64-max(0, p.offset)))
 	if p.offset == afterHeader {
 		b, size, err := readLine(r)
 		if err == io.EOF || err == io.ErrUnexpectedEOF {
@@ -151,8 +151,6 @@ func (s *Segments) scanSegment(ctx context.Context, chain string, p *place, from
 			}
 		}
 		p.next, p.hash, p.known, p.line = after.Sequence+1, after.Hash, true, line{}
-	} else if _, err := file.Seek(p.offset, io.SeekStart); err != nil {
-		return false, err
 	}
 	for {
 		if err := ctx.Err(); err != nil {
@@ -261,13 +259,9 @@ func (s *Segments) Heads(ctx context.Context) (heads []Head, err error) {
 	for _, chain := range chains {
 		h := Head{Chain: chain}
 		names, err := s.names(chain)
-		if err != nil {
-			return nil, err
-		}
 		if len(names) > 0 {
 			p := place{name: names[len(names)-1], offset: afterHeader}
-			start, err := s.start(chain, p.name)
-			if err == nil {
+			if start, err := s.start(chain, p.name); err == nil {
 				h = start
 			}
 			p.next = h.Sequence + 1
@@ -277,9 +271,9 @@ func (s *Segments) Heads(ctx context.Context) (heads []Head, err error) {
 				}
 				return true
 			})
-			if err != nil {
-				return nil, err
-			}
+		}
+		if err != nil {
+			return nil, err
 		}
 		if h.Sequence > 0 {
 			heads = append(heads, h)

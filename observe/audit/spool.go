@@ -1,7 +1,7 @@
 package audit
 
 import (
-	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -52,31 +52,33 @@ func (s *Spool) open() (err error) {
 	}
 	file, err := os.OpenFile(s.Path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err == nil {
-		s.size, err = soundLength(newReader(file))
-		err = errors.Join(err, s.keepRest(file), syncDir(filepath.Dir(s.Path)))
-		if err != nil {
-			file.Close()
-		}
+		err = s.adopt(file)
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(s.Path))
 	}
 	if err != nil {
-		held.Close()
-		return err
+		return errors.Join(err, held.Close())
 	}
 	s.file, s.lock, s.read, s.dirty = file, held, 0, true
 	return nil
 }
 
-// keepRest copies what follows the sound part of the file to one beside it. It was never acknowledged, unless the file was damaged.
-func (s *Spool) keepRest(file *os.File) error {
-	info, err := file.Stat()
-	if err != nil || info.Size() <= s.size {
+// adopt finds out how much of a file was written as a whole. What follows was never acknowledged, unless the file was damaged: it is copied to
+// a file beside it.
+func (s *Spool) adopt(file io.Reader) error {
+	content, err := io.ReadAll(file)
+	if err != nil {
 		return err
 	}
-	rest := make([]byte, info.Size()-s.size)
-	if _, err := file.ReadAt(rest, s.size); err != nil {
-		return err
+	s.size = 0
+	for line := range bytes.Lines(content) {
+		if _, ok := parseSpooled(line); !ok {
+			return os.WriteFile(s.Path+".torn", content[s.size:], 0o600)
+		}
+		s.size += int64(len(line))
 	}
-	return os.WriteFile(s.Path+".torn", rest, 0o600)
+	return nil
 }
 
 // close lets go of the file.
@@ -89,23 +91,6 @@ func (s *Spool) close() error {
 	err := errors.Join(s.file.Close(), s.lock.Close())
 	s.file, s.lock = nil, nil
 	return err
-}
-
-// soundLength returns the length of the lines up to the first that was not written as a whole.
-func soundLength(r *bufio.Reader) (length int64, err error) {
-	for {
-		b, size, err := readLine(r)
-		if err == io.EOF || err == io.ErrUnexpectedEOF {
-			return length, nil
-		}
-		if err != nil {
-			return length, err
-		}
-		if _, ok := parseSpooled(b); !ok {
-			return length, nil
-		}
-		length += size
-	}
 }
 
 // appendSpooled appends a line: the checksum of a record, and the record.

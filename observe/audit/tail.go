@@ -90,9 +90,6 @@ func (t *tail) loadIDs(name string) error {
 		return retry.Mark(err, retry.Transient)
 	}
 	defer file.Close()
-	if t.ids[1] == nil {
-		t.ids[1] = make(idSet)
-	}
 	for r := newReader(file); ; {
 		b, _, err := readLine(r)
 		if err == io.EOF {
