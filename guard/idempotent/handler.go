@@ -236,7 +236,7 @@ func (h *Handler) serve(ctx context.Context, x *exchange) (Response, error) {
 		return Response{}, errOpen
 	}
 	if rec.long {
-		return Response{}, nil // which cannot be encoded
+		return Response{}, nil // which cannot be given again
 	}
 	return h.kept(rec), nil
 }
@@ -256,17 +256,10 @@ func (h *Handler) kept(rec *recorder) Response {
 	return kept
 }
 
-// responses is the codec of responses. It refuses those that are not whole.
+// responses is the codec of responses. It refuses to give again what is not one.
 type responses struct{ JSON[Response] }
 
 var errNotWhole = errors.New("the response was not kept")
-
-func (c responses) Encode(r Response) ([]byte, error) {
-	if r.Status == 0 {
-		return nil, errNotWhole
-	}
-	return c.JSON.Encode(r)
-}
 
 func (c responses) Decode(b []byte) (Response, error) {
 	r, err := c.JSON.Decode(b)

@@ -415,6 +415,17 @@ func TestHandlerStoreAway(t *testing.T) {
 	})
 }
 
+// What has gone out cannot be taken back, and nothing is added to it.
+func TestHandlerStreamsWithoutItsClaim(t *testing.T) {
+	f := newFaulty()
+	f.set(f.before, "complete", idempotent.ErrClaimLost)
+	h := &idempotent.Handler{Store: f, Next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, "one")
+		w.(http.Flusher).Flush()
+	})}
+	answered(t, send(t, h, request{key: `"k"`}), 200, "one", false)
+}
+
 func TestHandlerReconciles(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newFaulty()

@@ -38,8 +38,6 @@ func (t *terms) renewals(ctx context.Context, c Claim, until time.Time) error {
 		cancel()
 		wait := t.lease / 3
 		switch {
-		case ctx.Err() != nil:
-			return nil
 		case err == nil:
 			until = at.Add(t.lease)
 		case errors.Is(err, ErrClaimLost):

@@ -123,12 +123,13 @@ type held struct {
 	key    string // as the caller knows it
 	record Record
 	won    bool
+	over   bool      // an earlier claim, whose outcome is open
 	sent   time.Time // when the bid was: the lease ends no sooner than its span after this
 }
 
 // claim bids for a key. When the answer is lost it reads back whose the key is.
 func (t *terms) claim(ctx context.Context, key string, b *Bid) (*held, error) {
-	h := &held{key: key, sent: time.Now()}
+	h := &held{key: key, over: b.Over != 0, sent: time.Now()}
 	var err error
 	if h.record, err = t.store.Claim(ctx, *b); err != nil {
 		if nothingDone(err) {
@@ -163,7 +164,11 @@ func nothingDone(err error) bool {
 func (t *terms) hold(ctx context.Context, h *held, f func(context.Context) verdict) (ending, error) {
 	c := h.record.Claim()
 	if err := t.fresh(ctx, h); err != nil {
-		t.repeat(ctx, func(ctx context.Context) error { return t.store.Release(ctx, c) })
+		if h.over {
+			t.giveUp(ctx, c) // nothing happened under this claim, but maybe under the one before
+		} else {
+			t.release(ctx, c)
+		}
 		return ending{}, err
 	}
 	inner, lose := context.WithCancelCause(with(ctx, h.key, c.Fence))
@@ -184,7 +189,7 @@ func (t *terms) hold(ctx context.Context, h *held, f func(context.Context) verdi
 // fresh says why a claim that was just won must not be used: nobody waits for it any more, or its answer took so
 // long that others may have taken it over.
 func (t *terms) fresh(ctx context.Context, h *held) error {
-	if time.Since(h.sent) >= t.lease/2 && ctx.Err() == nil {
+	if time.Since(h.sent) >= t.lease/2 {
 		sent := time.Now()
 		if err := t.store.Renew(ctx, h.record.Claim(), t.lease); err != nil {
 			return t.fail(h.key, ErrUnavailable, retry.Mark(err, retry.Transient))
@@ -220,7 +225,7 @@ func (t *terms) settle(ctx context.Context, key string, c Claim, v verdict) erro
 		}
 		return t.fail(key, ErrInDoubt, err)
 	case Absent:
-		t.repeat(ctx, func(ctx context.Context) error { return t.store.Release(ctx, c) })
+		t.release(ctx, c)
 	default:
 		t.giveUp(ctx, c)
 	}
@@ -234,6 +239,11 @@ func (t *terms) complete(ctx context.Context, c Claim, result []byte) error {
 		err = t.repeat(ctx, func(ctx context.Context) error { return t.store.Complete(ctx, c, dropped) })
 	}
 	return err
+}
+
+// release frees a key under which nothing happened. If that fails, its lease will end with the outcome open.
+func (t *terms) release(ctx context.Context, c Claim) {
+	t.repeat(ctx, func(ctx context.Context) error { return t.store.Release(ctx, c) })
 }
 
 // giveUp leaves a claim open at once. If that fails, the end of its lease does it.
