@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -105,6 +106,28 @@ var (
 	errNothing  = retry.Mark(errors.New("the response says that nothing was done"), retry.Transient)
 	errOpen     = retry.Mark(errors.New("the response leaves open what was done"), retry.Ambiguous)
 )
+
+// Check returns all mistakes in h, joined, each beginning with its field's name, or nil. Without Store no request
+// with a key is served; without Next none is.
+func (h *Handler) Check() error {
+	var errs []error
+	if h.Next == nil {
+		errs = append(errs, errors.New("Next: without one nothing is served"))
+	}
+	if err := h.guard().Check(); err != nil {
+		errs = append(errs, err)
+	}
+	if h.MaxRequest < 0 {
+		errs = append(errs, fmt.Errorf("MaxRequest: %d is negative and means %d", h.MaxRequest, DefaultMaxBody))
+	}
+	switch {
+	case h.MaxResponse < 0:
+		errs = append(errs, fmt.Errorf("MaxResponse: %d is negative and means %d", h.MaxResponse, DefaultMaxBody))
+	case h.MaxResponse > MaxResult/2:
+		errs = append(errs, fmt.Errorf("MaxResponse: a response of %d bytes may not fit into a result, which has %d at most", h.MaxResponse, MaxResult))
+	}
+	return errors.Join(errs...)
+}
 
 // An exchange is one request with a key.
 type exchange struct {

@@ -473,3 +473,27 @@ func TestHandlerReadsWhatIsStored(t *testing.T) {
 		}
 	}
 }
+
+func TestHandlerCheck(t *testing.T) {
+	good := &idempotent.Handler{Next: &counting{}, Store: &idempotenttest.Model{}}
+	if err := good.Check(); err != nil {
+		t.Errorf("Check of a good handler = %v; want nil", err)
+	}
+	for _, test := range []struct {
+		h    idempotent.Handler
+		want []string
+	}{
+		{idempotent.Handler{Lease: -1, MaxRequest: -1, MaxResponse: -1}, []string{"Next: ", "Store: ", "Lease: ", "MaxRequest: ", "MaxResponse: "}},
+		{idempotent.Handler{Next: good.Next, Store: good.Store, MaxResponse: idempotent.MaxResult}, []string{"MaxResponse: "}},
+	} {
+		lines := strings.Split(test.h.Check().Error(), "\n")
+		if len(lines) != len(test.want) {
+			t.Fatalf("Check found %q; want %q", lines, test.want)
+		}
+		for i := range lines {
+			if !strings.HasPrefix(lines[i], test.want[i]) {
+				t.Errorf("mistake %d is %q; want %q", i, lines[i], test.want[i])
+			}
+		}
+	}
+}

@@ -182,7 +182,7 @@ func storms() int {
 	if testing.Short() {
 		return 8
 	}
-	return 300
+	return 150
 }
 
 // A tally counts keys.
