@@ -1,6 +1,7 @@
 package sqldb
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -25,8 +26,7 @@ var (
 	auditHead = newQuery(`SELECT sequence, hash FROM relent_audit WHERE chain = $1 ORDER BY sequence DESC LIMIT 1`)
 	auditIDs  = newQuery(`SELECT id FROM relent_audit WHERE chain = $1 AND id {blobs $2}`)
 	auditAdd  = newQuery(`INSERT INTO relent_audit
-		(chain, sequence, id, at, operation, call, parent, outcome, actor, decision, body, hash)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`)
+		(chain, sequence, id, at, body, hash) VALUES ($1, $2, $3, $4, $5, $6)`)
 	auditLinks = newQuery(`SELECT sequence, body, hash FROM relent_audit WHERE chain = $1 AND sequence >= $2 ORDER BY sequence LIMIT $3`)
 	auditAll   = newQuery(`SELECT body FROM relent_audit WHERE (chain, sequence) > ($1, $2)` + auditWhere)
 	auditChain = newQuery(`SELECT body FROM relent_audit WHERE chain = $1 AND sequence > $2` + auditWhere)
@@ -44,9 +44,10 @@ var (
 		WHERE chain = $1 AND sequence > $2 ORDER BY sequence LIMIT $3`)
 )
 
-const auditWhere = ` AND at >= $3 AND at < $4 AND (operation = $5 OR length($5) = 0) AND (call = $6 OR length($6) = 0)
-	AND (parent = $7 OR length($7) = 0) AND (outcome = $8 OR length($8) = 0) AND (actor = $9 OR length($9) = 0)
-	AND (decision = $10 OR length($10) = 0) ORDER BY chain, sequence LIMIT $11`
+// The tables have no columns for what is searched for, but for the time: it is looked for in the bodies, which the hashes cover. A
+// change that hides a record from a query also breaks the chain.
+const auditWhere = ` AND at >= $3 AND at < $4 AND {has $5} AND {has $6} AND {has $7} AND {has $8} AND {has $9} AND {has $10}
+	ORDER BY chain, sequence LIMIT $11`
 
 // Append is of [audit.Store], as are the methods below.
 func (s *Audit) Append(ctx context.Context, chain string, records []audit.Record) (audit.Head, error) {
@@ -71,7 +72,11 @@ func (s *Audit) Append(ctx context.Context, chain string, records []audit.Record
 
 // append adds records with ids of their own. Only if some may be there already does it look for them first.
 func (s *Audit) append(ctx context.Context, chain string, records []audit.Record, look bool) (audit.Head, error) {
-	return write(ctx, s.db, whole, 1<<10*len(records), func(ctx context.Context, q session) (audit.Head, error) {
+	k := whole
+	if len(records) == 1 {
+		k = held
+	}
+	return write(ctx, s.db, k, 1<<10*len(records), func(ctx context.Context, q session) (audit.Head, error) {
 		if err := q.lock(ctx, "relent audit "+chain); err != nil {
 			return audit.Head{}, err
 		}
@@ -90,17 +95,27 @@ func (s *Audit) append(ctx context.Context, chain string, records []audit.Record
 		}
 		rows := make([][]any, len(links))
 		for i := range links {
-			l, r := &links[i], &links[i].Record
-			rows[i] = []any{
-				chain, int64(l.Sequence), []byte(r.ID), r.Time.UnixMicro(), []byte(r.Operation), []byte(r.Call), []byte(r.Parent),
-				[]byte(r.Outcome), []byte(r.Actor), []byte(r.Decision), l.Body, l.Hash[:],
-			}
+			rows[i] = auditRow(&links[i])
 		}
-		return head, q.all(ctx, auditAdd, rows)
+		if err := q.all(ctx, auditAdd, rows); err != nil {
+			return head, err
+		}
+		if notes := q.notes(); notes != nil {
+			notes[chain] = head
+		}
+		return head, nil
 	})
 }
 
+// auditRow are the arguments of auditAdd.
+func auditRow(l *audit.Link) []any {
+	return []any{l.Chain, int64(l.Sequence), []byte(l.Record.ID), l.Record.Time.UnixMicro(), l.Body, l.Hash[:]}
+}
+
 func headOf(ctx context.Context, q session, chain string) (audit.Head, error) {
+	if head, ok := q.notes()[chain].(audit.Head); ok {
+		return head, nil
+	}
 	head := audit.Head{Chain: chain}
 	var hash []byte
 	_, err := q.row(ctx, auditHead, []any{chain}, &head.Sequence, &hash)
@@ -148,8 +163,8 @@ func (s *Audit) Query(ctx context.Context, f audit.Filter, after audit.Cursor, l
 	}
 	found, err := read(ctx, s.db, single, func(ctx context.Context, db session) (found []audit.Record, err error) {
 		args := []any{
-			chain, sequence, ceiling(f.From), to, []byte(f.Operation), []byte(f.Call), []byte(f.Parent),
-			[]byte(f.Outcome), []byte(f.Actor), []byte(f.Decision), most(limit),
+			chain, sequence, ceiling(f.From), to, member("operation", f.Operation), member("call", f.Call), member("parent", f.Parent),
+			member("outcome", string(f.Outcome)), member("actor", f.Actor), member("decision", string(f.Decision)), most(limit),
 		}
 		return found, db.rows(ctx, q, args, func(scan func(...any) error) error {
 			var body []byte
@@ -166,6 +181,25 @@ func (s *Audit) Query(ctx context.Context, f audit.Filter, after audit.Cursor, l
 	}
 	last := &found[len(found)-1]
 	return found, audit.Cursor{Chain: last.Chain, Sequence: last.Sequence}, nil
+}
+
+// member is how a text is written in a body, from its name to its end. A body is canonical JSON (RFC 8785), one flat object: there is one way to
+// write it, and no text can contain it, whose quotes have backslashes. It is empty, which is a part of every body, for an empty value.
+func member(name, value string) []byte {
+	if value == "" {
+		return []byte{}
+	}
+	key := fmt.Sprintf("%q:", name)
+	b := (&audit.Record{Operation: value}).AppendJSON(nil)
+	b = b[bytes.Index(b, []byte(`"operation":`))+len(`"operation":`):]
+	end := 1
+	for b[end] != '"' {
+		if b[end] == '\\' {
+			end++
+		}
+		end++
+	}
+	return append([]byte(key), b[:end+1]...)
 }
 
 // ceiling is the first microsecond that is not before t. Records have times of the years 1 to 9999.

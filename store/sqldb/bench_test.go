@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/relent-go/relent/guard/idempotent"
+	"github.com/relent-go/relent/observe/audit"
 )
 
 // crowd lets callers work at once until b.N operations are done, and reports how many were done in a second.
@@ -127,5 +129,78 @@ func byHand(b *testing.B) func(context.Context, int64) error {
 		}
 		_, err = pool.Exec(ctx, idemComplete.postgres, key, owner[:], int64(1), []byte("filled"))
 		return err
+	}
+}
+
+// One operation is an append of one record, of all callers to one chain.
+func BenchmarkAudit(b *testing.B) {
+	for _, callers := range []int{1, 256} {
+		b.Run(fmt.Sprintf("%d callers/grouped", callers), func(b *testing.B) {
+			s := file(b).Audit()
+			crowd(b, callers, func(ctx context.Context, n int64) error {
+				_, err := s.Append(ctx, "node", []audit.Record{record(n)})
+				return err
+			})
+		})
+		b.Run(fmt.Sprintf("%d callers/plain", callers), func(b *testing.B) { crowd(b, callers, plainAudit(b)) })
+	}
+	b.Run("16 callers/batches of 100", func(b *testing.B) {
+		s := file(b).Audit()
+		crowd(b, 16, func(ctx context.Context, n int64) error {
+			records := make([]audit.Record, 100)
+			for i := range records {
+				records[i] = record(n*100 + int64(i))
+			}
+			_, err := s.Append(ctx, "node", records)
+			return err
+		})
+	})
+}
+
+func record(n int64) audit.Record {
+	return audit.Record{
+		ID: strconv.FormatInt(n, 36), Time: time.Now(), Decision: audit.Retry, Operation: "venue.place_order", Call: "00000000000000ff",
+		Attempt: 2, Outcome: audit.Failed, Class: "transient", Delay: time.Second,
+	}
+}
+
+// plainAudit makes a transaction of each record, as plain does of each operation.
+func plainAudit(b *testing.B) func(context.Context, int64) error {
+	db, err := sql.Open("sqlite", "file:"+path(b)+"?"+pragmas)
+	if err != nil {
+		b.Fatal(err)
+	}
+	db.SetMaxOpenConns(1)
+	b.Cleanup(func() { db.Close() })
+	head, err := db.Prepare(auditHead.sqlite)
+	if err != nil {
+		b.Fatal(err)
+	}
+	add, err := db.Prepare(auditAdd.sqlite)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var mu sync.Mutex
+	return func(ctx context.Context, n int64) error {
+		mu.Lock()
+		defer mu.Unlock()
+		tx, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		h := audit.Head{Chain: "node"}
+		var hash []byte
+		if err := tx.StmtContext(ctx, head).QueryRowContext(ctx, "node").Scan(&h.Sequence, &hash); err != nil && err != sql.ErrNoRows {
+			return err
+		}
+		copy(h.Hash[:], hash)
+		links, _, err := audit.Extend(h, []audit.Record{record(n)})
+		if err != nil {
+			return err
+		}
+		if _, err := tx.StmtContext(ctx, add).ExecContext(ctx, auditRow(&links[0])...); err != nil {
+			return err
+		}
+		return tx.Commit()
 	}
 }

@@ -30,6 +30,7 @@ type kind int
 
 const (
 	single kind = iota // one statement at most does anything that matters
+	held               // the same, under a lock
 	whole              // several do, all or none, and all at one time
 )
 

@@ -83,7 +83,7 @@ func (e *postgresEngine) read(ctx context.Context, k kind, f func(context.Contex
 }
 
 func (e *postgresEngine) write(ctx context.Context, k kind, _ int, f func(context.Context, session) error) error {
-	if k == whole {
+	if k != single {
 		return e.whole(ctx, f)
 	}
 	return e.fault(f(ctx, pgSession{e.pool}), during) // each statement is a transaction
@@ -157,3 +157,5 @@ func (s pgSession) lock(ctx context.Context, name string) error {
 	_, err := s.exec(ctx, lockNamed, name)
 	return err
 }
+
+func (s pgSession) notes() map[string]any { return nil }

@@ -16,10 +16,12 @@ import (
 //	{then}      the same, once for a statement that searches an index for it
 //	{blob}      the type of bytes
 //	{text}      the type of texts, compared byte by byte
+//	{clustered} the rows are kept in the order of the primary key
 //	{blobs $1}  is one of a [][]byte
 //	{texts $1}  is one of a []string
 //	{codes $1}  is one of a []int64
 //	{each $1}   the table k with the column value, of a []string
+//	{has $1}    the body contains these bytes
 //	{lock}      the rows are held until the transaction ends
 //	{skip}      the same, without those that others hold
 type query struct {
@@ -33,13 +35,13 @@ var (
 	toPostgres = strings.NewReplacer(
 		"{now}", postgresNow, "{then}", "(SELECT "+postgresNow+")", "{blob}", "BYTEA", "{text}", `TEXT COLLATE "C"`,
 		"{blobs ", "= ANY(", "{texts ", "= ANY(", "{codes ", "= ANY(", "{each ", "(SELECT unnest(",
-		"}each", "::text[]) AS value) AS k", "}in", ")", "{lock}", "FOR UPDATE", "{skip}", "FOR UPDATE SKIP LOCKED",
+		"{has ", "(position(", "}has", "::bytea IN body) > 0)", "}each", "::text[]) AS value) AS k", "}in", ")", "{lock}", "FOR UPDATE", "{skip}", "FOR UPDATE SKIP LOCKED", "{clustered}", "",
 	)
 	toSQLite = strings.NewReplacer(
 		"{blob}", "BLOB", "{text}", "TEXT", "{blobs ", "IN (SELECT unhex(value) FROM json_each(", "{texts ", "IN (SELECT value FROM json_each(",
-		"{codes ", "IN (SELECT value FROM json_each(", "{each ", "json_each(", "}each", ") AS k", "}in", "))", "{lock}", "", "{skip}", "", "$", "?",
+		"{codes ", "IN (SELECT value FROM json_each(", "{each ", "json_each(", "{has ", "(instr(body, ", "}has", ") > 0)", "}each", ") AS k", "}in", "))", "{lock}", "", "{skip}", "", "{clustered}", "WITHOUT ROWID", "$", "?",
 	)
-	listed = regexp.MustCompile(`(\{(?:blobs|texts|codes|each) \$\d+)\}`)
+	listed = regexp.MustCompile(`(\{(?:blobs|texts|codes|each|has) \$\d+)\}`)
 )
 
 // SQLite has no clock of its own but the machine's, which it reads in milliseconds. The same clock is read here in microseconds.
@@ -49,8 +51,11 @@ func newQuery(text string) *query {
 		last = i
 	}
 	text = listed.ReplaceAllStringFunc(text, func(m string) string {
-		if strings.HasPrefix(m, "{each") {
+		switch m[1] {
+		case 'e':
 			return m + "each"
+		case 'h':
+			return m + "has"
 		}
 		return m + "in"
 	})
@@ -104,4 +109,7 @@ type session interface {
 
 	// lock waits until no other transaction has the lock of that name, which this one has until it ends.
 	lock(ctx context.Context, name string) error
+
+	// notes are what operations of the same transaction know, until one of them fails. Nil if there is one operation only.
+	notes() map[string]any
 }

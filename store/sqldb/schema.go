@@ -24,18 +24,12 @@ var migrations = [][]*query{
 			chain     {text} NOT NULL,
 			sequence  BIGINT NOT NULL,
 			id        {blob} NOT NULL,
-			at        BIGINT NOT NULL,
-			operation {blob} NOT NULL,
-			call      {blob} NOT NULL,
-			parent    {blob} NOT NULL,
-			outcome   {blob} NOT NULL,
-			actor     {blob} NOT NULL,
-			decision  {blob} NOT NULL,
+			at        BIGINT NOT NULL, -- as in the body
 			body      {blob} NOT NULL,
 			hash      {blob} NOT NULL,
 			PRIMARY KEY (chain, sequence),
 			UNIQUE (chain, id)
-		)`),
+		) {clustered}`),
 		newQuery(`CREATE TABLE relent_checkpoint (
 			chain     {text} NOT NULL,
 			sequence  BIGINT NOT NULL,

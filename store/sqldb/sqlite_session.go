@@ -9,7 +9,12 @@ import (
 type writeSession struct {
 	conn       *sql.Conn
 	statements map[*query]*sql.Stmt
+	known      map[string]any
 }
+
+func (s *writeSession) notes() map[string]any { return s.known }
+
+func (s readSession) notes() map[string]any { return nil }
 
 func (s *writeSession) prepared(ctx context.Context, q *query) (*sql.Stmt, error) {
 	if st := s.statements[q]; st != nil {

@@ -64,7 +64,7 @@ func newWriter(ctx context.Context, db *sql.DB, where string) (*writer, error) {
 		return nil, err
 	}
 	w := &writer{
-		where: where, session: writeSession{conn, make(map[*query]*sql.Stmt)},
+		where: where, session: writeSession{conn, make(map[*query]*sql.Stmt), make(map[string]any)},
 		queue: make(chan *operation, QueueLength), closing: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	if err := w.migrate(ctx); err != nil {
@@ -188,6 +188,7 @@ func (w *writer) commit(batch []*operation) {
 		return
 	}
 	ctx := context.Background() // a caller's context ends the waiting, not the work for others
+	clear(w.session.known)
 	_, err := w.session.exec(ctx, sqlBegin)
 	if err != nil {
 		w.reject(batch, sqliteFault(w.where, err, false))
@@ -227,14 +228,16 @@ func (w *writer) apply(ctx context.Context, batch []*operation) error {
 		if spoils(err) {
 			return err
 		}
-		o.err = sqliteFault(w.where, err, false)
+		if o.err = sqliteFault(w.where, err, false); err != nil {
+			clear(w.session.known) // it may be of what was just undone
+		}
 	}
 	return nil
 }
 
 // try runs an operation. If it fails it has changed nothing.
 func (w *writer) try(ctx context.Context, o *operation) error {
-	if o.kind == single { // a statement that fails undoes itself
+	if o.kind != whole { // a statement that fails undoes itself
 		return o.run(ctx, &w.session)
 	}
 	if _, err := w.session.exec(ctx, sqlSavepoint); err != nil {
