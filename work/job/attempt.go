@@ -182,9 +182,9 @@ func (a *attempt) stopped(err error, class retry.Class) verdict {
 	return verdict{kind: Stopped, err: err, report: Report{Err: err.Error(), Class: class, Free: true}}
 }
 
-// unsaved deals with a change that the store refused, or that could not be made while the lease ran.
+// unsaved deals with a change that the store refused, or that could not be made in time: then the lease is left to end.
 func (a *attempt) unsaved(err error) *verdict {
-	if errors.Is(err, ErrLeaseLost) {
+	if errors.Is(err, ErrLeaseLost) || errors.Is(err, ErrStopping) {
 		return &verdict{kind: LeaseLost, err: err}
 	}
 	a.unknown = true // the step came to its end, or has begun
@@ -194,6 +194,7 @@ func (a *attempt) unsaved(err error) *verdict {
 // report tells the store, and then whoever listens, how the attempt ended.
 func (a *attempt) report(ctx context.Context, v verdict) {
 	ctx = context.WithoutCancel(ctx)
+	a.hold.rest() // a renewal after a report whose answer got lost would be refused, and look like a lost lease
 	l := a.hold.lease
 	var err error
 	switch {

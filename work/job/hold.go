@@ -20,13 +20,15 @@ type hold struct {
 	done  chan struct{} // the renewals have ended
 	stop  context.CancelFunc
 
-	failing func(retry.Event) // the store did not make a change, and will be asked again
+	stopping context.Context   // ends when the runner has no more time
+	failing  func(retry.Event) // the store did not make a change, and will be asked again
 }
 
-// newHold begins to renew a lease that was asked for at sent. ctx lends its values.
+// newHold begins to renew a lease that was asked for at sent. ctx ends when the runner has no more time; the lease is renewed all the
+// same, for as long as the step takes.
 func newHold(ctx context.Context, s Store, l Lease, span time.Duration, sent time.Time) *hold {
+	h := &hold{store: s, lease: l, span: span, done: make(chan struct{}), stopping: ctx}
 	ctx = context.WithoutCancel(ctx)
-	h := &hold{store: s, lease: l, span: span, done: make(chan struct{})}
 	h.lost, h.lose = context.WithCancelCause(ctx)
 	ctx, h.stop = context.WithCancel(ctx)
 	go func() {
@@ -38,10 +40,15 @@ func newHold(ctx context.Context, s Store, l Lease, span time.Duration, sent tim
 	return h
 }
 
-// release ends the renewals, and returns after the last one has.
-func (h *hold) release() {
+// rest ends the renewals, and returns after the last one has.
+func (h *hold) rest() {
 	h.stop()
 	<-h.done
+}
+
+// release ends all that hold has begun.
+func (h *hold) release() {
+	h.rest()
 	h.lose(nil)
 }
 
@@ -81,12 +88,15 @@ var persistence = &retry.Policy{
 	Backoff: backoff.Exponential{Base: 10 * time.Millisecond, Max: time.Second},
 }
 
-// change makes a change of the store, and does not give up before ctx ends or the lease is lost. What stands there
-// already is not made again, so every change may be repeated.
+// change makes a change of the store, and does not give up before ctx ends, the lease is lost, or the runner has had no more
+// time for as long as a lease. What stands there already is not made again, so every change may be repeated.
 func (h *hold) change(ctx context.Context, f func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(h.lost, func() { cancel(context.Cause(h.lost)) })()
+	defer context.AfterFunc(h.stopping, func() {
+		time.AfterFunc(h.span, func() { cancel(ErrStopping) })
+	})()
 	p := *persistence
 	p.Observer = h
 	return retry.Run(ctx, &p, f)
