@@ -67,3 +67,14 @@ func TestFile(t *testing.T) {
 		})
 	}
 }
+
+// kept returns a new store that ends with the test.
+func kept(t testing.TB) *audit.File {
+	t.Helper()
+	f, err := audit.OpenFile(t.TempDir(), audit.FileOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
+}

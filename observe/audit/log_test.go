@@ -15,7 +15,6 @@ import (
 	"github.com/relent-go/relent/gate/gatetest"
 	"github.com/relent-go/relent/observe/audit"
 	"github.com/relent-go/relent/retry"
-	"github.com/relent-go/relent/store/memory"
 )
 
 var (
@@ -112,7 +111,7 @@ func story(t *testing.T, s audit.Store) string {
 // The intent is in the store before the attempt, and how it ended afterwards.
 func TestWriteAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &memory.Audit{}
+		s := kept(t)
 		l := started(t, &audit.Log{Store: s, Node: "node-1", Build: "v1", Config: "c"})
 		ctx := audit.With(t.Context(), audit.Who{Actor: "algo-7", Strategy: "mm", Tenant: "desk", Parent: "p-1", Key: "k"})
 		ctx = audit.With(ctx, audit.Who{Payload: []byte("buy")})
@@ -146,7 +145,7 @@ func TestWriteAhead(t *testing.T) {
 
 func TestK14SinkFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &flaky{Store: &memory.Audit{}}
+		s := &flaky{Store: kept(t)}
 		l := started(t, &audit.Log{Store: s})
 		s.fail(errDown)
 		attempts := 0
@@ -199,7 +198,7 @@ venue.order_book deny 3 failed (attempts exhausted)
 // A store that hangs is given up after Timeout.
 func TestStoreHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &hanging{Store: &memory.Audit{}}
+		s := &hanging{Store: kept(t)}
 		l := started(t, &audit.Log{Store: s, Timeout: 3 * time.Second})
 		s.hang = true
 		start := time.Now()
@@ -233,7 +232,7 @@ func TestLeavesWhileIntentIsWritten(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				release := make(chan struct{})
-				s := &flaky{Store: &memory.Audit{}}
+				s := &flaky{Store: kept(t)}
 				l := started(t, &audit.Log{Store: s, Timeout: time.Hour})
 				s.before = func([]audit.Record) { <-release }
 				ctx, cancel := context.WithCancelCause(t.Context())
@@ -277,7 +276,7 @@ func (s *stopper) Halted() context.Context                     { return s.ctx }
 // A crash is a log that is never closed.
 func TestK27Crash(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &memory.Audit{}
+		s := kept(t)
 		crashed := started(t, &audit.Log{Store: s})
 		p := with(orders, crashed)
 		for n := range uint64(3) {
@@ -313,7 +312,7 @@ func TestK27Crash(t *testing.T) {
 
 // Intents that are still in the spool are found, too.
 func TestK27CrashWithSpool(t *testing.T) {
-	s := &flaky{Store: &memory.Audit{}, err: errDown}
+	s := &flaky{Store: kept(t), err: errDown}
 	path := filepath.Join(t.TempDir(), "spool", "records")
 	crashed := started(t, &audit.Log{Store: s, Spool: &audit.Spool{Path: path}, Again: time.Hour})
 	for n := range uint64(2) {
@@ -349,10 +348,10 @@ func TestK27CrashWithSpool(t *testing.T) {
 		t.Errorf("Recover() again = %+v, %v; want none", found, err)
 	}
 	fourth.Close()
-	if _, err := (&audit.Log{Store: &memory.Audit{}, Spool: nil}).Recover(t.Context(), time.Time{}); err != nil {
+	if _, err := (&audit.Log{Store: kept(t), Spool: nil}).Recover(t.Context(), time.Time{}); err != nil {
 		t.Errorf("Recover() with nothing to recover = %v", err)
 	}
-	unreported := &memory.Audit{}
+	unreported := kept(t)
 	unreported.Append(t.Context(), "main", []audit.Record{{ID: "1", Time: time.Now(), Decision: audit.Retry, Rule: "retry of an order", Attempt: 2}})
 	if _, err := (&audit.Log{Store: unreported}).Recover(t.Context(), time.Time{}); !errors.Is(err, audit.ErrNotRunning) {
 		t.Errorf("Recover() without Run = %v; want %v", err, audit.ErrNotRunning)
@@ -363,7 +362,7 @@ func TestK27CrashWithSpool(t *testing.T) {
 func TestFailureReachesAllWhoWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
-		s := &flaky{Store: &memory.Audit{}}
+		s := &flaky{Store: kept(t)}
 		l := started(t, &audit.Log{Store: s, Queue: 4, Batch: 1, Timeout: time.Hour, Again: time.Hour})
 		s.before = func([]audit.Record) { <-release }
 		s.fail(errDown)
@@ -385,7 +384,7 @@ func TestFailureReachesAllWhoWait(t *testing.T) {
 func TestSpool(t *testing.T) {
 	for name, after := range map[string]error{"nothing got through": nil, "everything got through": errDown} {
 		t.Run(name, func(t *testing.T) {
-			s := &flaky{Store: &memory.Audit{}}
+			s := &flaky{Store: kept(t)}
 			l := started(t, &audit.Log{Store: s, Spool: &audit.Spool{Path: filepath.Join(t.TempDir(), "spool")}, Again: 20 * time.Millisecond, Batch: 3})
 			if after == nil {
 				s.fail(errDown)
@@ -421,7 +420,7 @@ func TestSpool(t *testing.T) {
 }
 
 func TestSpoolFull(t *testing.T) {
-	s := &flaky{Store: &memory.Audit{}}
+	s := &flaky{Store: kept(t)}
 	l := started(t, &audit.Log{Store: s, Spool: &audit.Spool{Path: filepath.Join(t.TempDir(), "spool"), MaxBytes: 2000}, Again: 10 * time.Millisecond})
 	s.fail(errDown)
 	n := 0
@@ -451,7 +450,7 @@ func TestSpoolFull(t *testing.T) {
 func TestOverflow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
-		s := &flaky{Store: &memory.Audit{}}
+		s := &flaky{Store: kept(t)}
 		l := started(t, &audit.Log{Store: s, Queue: 8, Timeout: time.Hour})
 		s.before = func([]audit.Record) { <-release }
 		l.Observe(t.Context(), finished(reads, 3))
@@ -508,7 +507,7 @@ func TestOverflow(t *testing.T) {
 
 func TestCheckpoints(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, anchor := &memory.Audit{}, &flakyAnchor{to: &memory.Audit{}}
+		s, anchor := kept(t), &flakyAnchor{to: kept(t)}
 		l := started(t, &audit.Log{Store: s, Anchor: anchor, Key: trusted, Every: 10, Within: time.Minute, Again: time.Second})
 		record := func(n int) {
 			for range n {
@@ -580,7 +579,7 @@ func TestObserve(t *testing.T) {
 			"a read taken for an order": {reads, &audit.Log{Orders: func(p *retry.Policy) bool { return true }}, func(n int) error { return []error{errDown, errDown, nil}[n-1] },
 				"venue.order_book retry 2  (retry of an order)\nvenue.order_book end 2 unknown\nvenue.order_book retry 3  (retry of an order)\nvenue.order_book end 3 succeeded\nvenue.order_book end 3 succeeded\n"},
 		} {
-			s := &memory.Audit{}
+			s := kept(t)
 			l := test.log
 			l.Store = s
 			started(t, l)
@@ -596,7 +595,7 @@ func TestObserve(t *testing.T) {
 
 func TestHowAttemptsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &memory.Audit{}
+		s := kept(t)
 		l := started(t, &audit.Log{Store: s, Describe: func(_ context.Context, r *audit.Record) { r.Breaker = "closed" }})
 		a := &retry.Attempt{Policy: orders, Call: 1, Number: 2, At: time.Now()}
 		for _, o := range []retry.Outcome{
@@ -638,11 +637,11 @@ func TestRunMistakes(t *testing.T) {
 	if err := bad.Run(t.Context()); err == nil {
 		t.Error("Run without a store works")
 	}
-	bad.Store = &memory.Audit{}
+	bad.Store = kept(t)
 	if err := bad.Run(t.Context()); !errors.Is(err, audit.ErrInvalid) {
 		t.Errorf("Run with a bad chain = %v", err)
 	}
-	l := &audit.Log{Store: &memory.Audit{}}
+	l := &audit.Log{Store: kept(t)}
 	if err := l.Close(); err != nil {
 		t.Error(err)
 	}
@@ -663,7 +662,7 @@ func TestRunMistakes(t *testing.T) {
 	if err := l.Record(t.Context(), audit.Record{}); !errors.Is(err, audit.ErrNotRunning) {
 		t.Errorf("Record after Run = %v", err)
 	}
-	if _, err := (&audit.Log{Store: &flaky{Store: &memory.Audit{}}}).Recover(canceledContext(t), time.Time{}); err == nil {
+	if _, err := (&audit.Log{Store: &flaky{Store: kept(t)}}).Recover(canceledContext(t), time.Time{}); err == nil {
 		t.Error("Recover works with a context that has ended")
 	}
 }
@@ -677,7 +676,7 @@ func canceledContext(t *testing.T) context.Context {
 // What cannot be written at the end is said.
 func TestRunEndsWithLoss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &flaky{Store: &memory.Audit{}, err: errDown}
+		s := &flaky{Store: kept(t), err: errDown}
 		l := &audit.Log{Store: s}
 		ended := make(chan error)
 		go func() { ended <- l.Run(t.Context()) }()
@@ -693,12 +692,12 @@ func TestRunEndsWithLoss(t *testing.T) {
 }
 
 func TestGate(t *testing.T) {
-	gatetest.Run(t, func() retry.Gate { return &audit.Log{Store: &memory.Audit{}} })
+	gatetest.Run(t, func() retry.Gate { return &audit.Log{Store: &flaky{}} })
 }
 
 // Reads that succeed at once cost nothing but the question.
 func TestReadsAllocateNothing(t *testing.T) {
-	l := &audit.Log{Store: &memory.Audit{}}
+	l := &audit.Log{Store: kept(t)}
 	p := with(reads, l)
 	fn := func(context.Context) (int, error) { return 1, nil }
 	if allocs := testing.AllocsPerRun(1000, func() { retry.Do(t.Context(), p, fn) }); allocs != 0 {

@@ -14,7 +14,6 @@ import (
 	"github.com/relent-go/relent/observe/audit"
 	"github.com/relent-go/relent/observe/audit/audittest"
 	"github.com/relent-go/relent/retry"
-	"github.com/relent-go/relent/store/memory"
 )
 
 func TestCheckNamesEachField(t *testing.T) {
@@ -63,7 +62,7 @@ func TestBoundedAtWorst(t *testing.T) {
 	big := -math.MaxFloat64
 	r.Mono, r.Delay, r.Hint, r.Left, r.Cost, r.Attempt, r.Epoch, r.Count = -1<<62, -1<<62, -1<<62, -1<<62, -1<<62, -1<<62, 1<<62, 1<<62
 	r.BudgetBefore, r.BudgetAfter, r.Key, r.Payload = &big, &big, audit.Digest(""), audit.Digest("")
-	if _, err := (&memory.Audit{}).Append(t.Context(), strings.Repeat("n", 64), []audit.Record{r.Bounded()}); err != nil {
+	if _, err := (kept(t)).Append(t.Context(), strings.Repeat("n", 64), []audit.Record{r.Bounded()}); err != nil {
 		t.Error(err)
 	}
 }
@@ -99,7 +98,7 @@ func TestHashText(t *testing.T) {
 }
 
 func TestWith(t *testing.T) {
-	s := &memory.Audit{}
+	s := kept(t)
 	l := started(t, &audit.Log{Store: s})
 	ctx := audit.With(audit.With(t.Context(), audit.Who{Actor: "a", Tenant: "t", Payload: []byte("p")}), audit.Who{Actor: "b", Strategy: "s"})
 	l.Observe(ctx, finished(orders, 1))
@@ -158,7 +157,7 @@ func TestVerify(t *testing.T) {
 			t.Errorf("%s: Verify() = %+v, %v; want first bad %d, %q", test.name, report, err, test.bad, test.text)
 		}
 	}
-	if _, err := audit.Verify(canceledContext(t), &memory.Audit{}, "n", audit.Verification{}); !errors.Is(err, context.Canceled) {
+	if _, err := audit.Verify(canceledContext(t), kept(t), "n", audit.Verification{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("Verify with a context that has ended = %v", err)
 	}
 }

@@ -15,7 +15,6 @@ import (
 
 	"github.com/relent-go/relent/observe/audit"
 	"github.com/relent-go/relent/observe/audit/audittest"
-	"github.com/relent-go/relent/store/memory"
 )
 
 // The names of tests say which vectors of the specification they are.
@@ -228,7 +227,7 @@ func TestK17Rewritten(t *testing.T) {
 func TestK29Payload(t *testing.T) {
 	payload := strings.Repeat("x", 1<<20)
 	ctx := audit.With(t.Context(), audit.Who{Payload: []byte(payload), Key: payload, Actor: payload})
-	s := &memory.Audit{}
+	s := kept(t)
 	l := started(t, &audit.Log{Store: s})
 	l.Observe(ctx, finished(orders, 3))
 	if err := l.Record(t.Context(), audit.Record{Decision: audit.Stop, Why: payload, Rule: strings.Repeat("\x00", 1<<20), Scope: payload, Validation: payload, Payload: payload}); err != nil {

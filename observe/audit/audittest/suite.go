@@ -35,11 +35,7 @@ func (s Suite) Run(t *testing.T) {
 		if p.skip != nil && p.skip(s) {
 			continue
 		}
-		t.Run(p.name, func(t *testing.T) {
-			if err := p.check(t, s); err != nil {
-				t.Error(err)
-			}
-		})
+		t.Run(p.name, func(t *testing.T) { p.check(t, s, t.Error) })
 	}
 }
 
@@ -50,15 +46,18 @@ type promise struct {
 	test         func(check)
 }
 
-// check returns how a store breaks the promise, or nil.
-func (p promise) check(t *testing.T, s Suite) (err error) {
+// check reports how a store breaks the promise.
+func (p promise) check(t *testing.T, s Suite, report func(...any)) {
 	defer func() {
-		if f, ok := recover().(failure); ok {
-			err = fmt.Errorf("%s\n%s", f, p.reason)
+		switch e := recover().(type) {
+		case nil:
+		case failure:
+			report(fmt.Sprintf("%s\n%s", e, p.reason))
+		default:
+			panic(e)
 		}
 	}()
 	p.test(check{t, s, s.Open(t)})
-	return nil
 }
 
 // A check is a promise being checked.
