@@ -12,6 +12,16 @@ import (
 // job ends as Abandoned.
 var ErrAbandoned = refused("abandoned")
 
+// ErrUnsafe is why a job ended as Unknown in a step that must not run twice. It is a [retry.ErrAmbiguous].
+var ErrUnsafe error = unsafeError{}
+
+type unsafeError struct{}
+
+func (unsafeError) Error() string {
+	return "outcome unknown, and not repeated because the step is unsafe"
+}
+func (unsafeError) Unwrap() error { return retry.ErrAmbiguous }
+
 // An attempt is one time that a worker holds a job.
 type attempt struct {
 	crew    *crew
@@ -131,7 +141,7 @@ func reported(text string) error {
 // resolve finds out what became of a step that was begun by an attempt before, and must not run twice.
 func (a *attempt) resolve(ctx context.Context) *verdict {
 	if r := a.reconcile(ctx); r == Undecided {
-		return a.give(retry.ErrAmbiguous, reported(a.last().Err), retry.Ambiguous)
+		return a.give(ErrUnsafe, reported(a.last().Err), retry.Ambiguous)
 	} else if err := a.task.end(context.WithoutCancel(ctx), r); err != nil {
 		return a.unsaved(err)
 	}

@@ -125,13 +125,20 @@ var second = backoff.Constant{Wait: time.Second, Jitter: backoff.None}
 func TestJobIsDone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log []string
-		r := newRig(t, job.Handler{Steps: steps(3, job.Safe, &log, nil)})
+		var told []retry.Event
+		r := newRig(t, job.Handler{
+			Policy: &retry.Policy{Observer: observer(func(e retry.Event) { told = append(told, e) })},
+			Steps:  steps(3, job.Safe, &log, nil),
+		})
 		r.enqueue("a")
 		r.run(time.Second)
 		if got := r.see("a", job.Done); got.Step != 3 || got.Attempts != 1 || strings.Join(log, "") != "123" {
 			t.Errorf("step %d, %d attempts, ran %v; want 3, 1 and each step once", got.Step, got.Attempts, log)
 		}
 		r.tells("began", "ended")
+		if len(told) != 1 || !told[0].Succeeded() || told[0].Attempts != 1 || told[0].Call == 0 {
+			t.Errorf("the policy's observer was told %+v; want one good end", told)
+		}
 	})
 }
 

@@ -68,7 +68,7 @@ func (a *attempt) failed(ctx context.Context, s *Step, err error) *verdict {
 				class = retry.Transient
 			}
 		default:
-			return a.give(retry.ErrAmbiguous, err, class)
+			return a.give(ErrUnsafe, err, class)
 		}
 	}
 	if a.task.saved.Open && !open {
