@@ -54,7 +54,7 @@ func newRoot() *cobra.Command {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.PersistentFlags().BoolP("quiet", "q", false, "no progress and no messages on stderr")
-	root.AddCommand(rerun.NewCobra(), newDemo(), newPolicy(), newSimulate(), newVersion())
+	root.AddCommand(rerun.NewCobra(), newAudit(), newDemo(), newPolicy(), newSimulate(), newVersion())
 	return root
 }
 
