@@ -13,7 +13,13 @@ import (
 	"github.com/relent-go/relent/transport/retrysql"
 )
 
-const rounds = 500
+// rounds is how often each database is asked: 500 times, if there is time.
+func rounds() int {
+	if testing.Short() {
+		return 100
+	}
+	return 500
+}
 
 // lose makes COMMITs fail before or after they have had their effect. In the network, anything may.
 func (w *world) lose() {
@@ -31,10 +37,10 @@ func (w *world) lose() {
 
 // With Once: as many effects as rounds, however many COMMITs are lost.
 func TestLostCommitWithOnce(t *testing.T) {
-	worlds(t, func(t *testing.T, w *world) {
+	worlds(t, "", func(t *testing.T, w *world) {
 		w.lose()
 		replays := 0
-		for n := range rounds {
+		for n := range rounds() {
 			replayed, err := retrysql.Do(t.Context(), w.db, patient, nil, w.once(fmt.Sprint(n)))
 			if err != nil {
 				t.Fatalf("round %d: %v", n, err)
@@ -43,22 +49,22 @@ func TestLostCommitWithOnce(t *testing.T) {
 				replays++
 			}
 		}
-		if all, names := w.number(t, "SELECT count(*) FROM effects"), w.number(t, "SELECT count(DISTINCT name) FROM effects"); all != rounds || names != rounds {
-			t.Errorf("%d effects of %d names; want %d", all, names, rounds)
+		if all, names := w.number(t, "SELECT count(*) FROM effects"), w.number(t, "SELECT count(DISTINCT name) FROM effects"); all != rounds() || names != rounds() {
+			t.Errorf("%d effects of %d names; want %d", all, names, rounds())
 		}
 		if replays == 0 {
 			t.Error("no lost COMMIT was applied: the test tests nothing")
 		}
-		t.Logf("%d of %d rounds were replayed; faults: %v", replays, rounds, w.faces.Counts())
+		t.Logf("%d of %d rounds were replayed; faults: %v", replays, rounds(), w.faces.Counts())
 	})
 }
 
 // Without Once, and not idempotent: never two effects, and what is not known is said to be unknown.
 func TestLostCommitWithoutOnce(t *testing.T) {
-	worlds(t, func(t *testing.T, w *world) {
+	worlds(t, "", func(t *testing.T, w *world) {
 		w.lose()
 		unknown, applied := 0, 0
-		for n := range rounds {
+		for n := range rounds() {
 			name := fmt.Sprint(n)
 			err := retrysql.Run(t.Context(), w.db, patient, nil, func(ctx context.Context, tx *retrysql.Tx) error { return w.effect(ctx, tx, name) })
 			effects := w.number(t, "SELECT count(*) FROM effects WHERE name = "+w.marker(), name)
@@ -81,13 +87,13 @@ func TestLostCommitWithoutOnce(t *testing.T) {
 		if unknown == 0 || applied == 0 || applied == unknown {
 			t.Errorf("%d unknown, %d of them applied: the test tests too little", unknown, applied)
 		}
-		t.Logf("%d of %d rounds were unknown, and %d of those applied", unknown, rounds, applied)
+		t.Logf("%d of %d rounds were unknown, and %d of those applied", unknown, rounds(), applied)
 	})
 }
 
 // An answer of COMMIT that tells of a rollback is no loss.
 func TestCommitRefused(t *testing.T) {
-	worlds(t, func(t *testing.T, w *world) {
+	worlds(t, "", func(t *testing.T, w *world) {
 		w.exec(t, "CREATE TABLE parents (id int PRIMARY KEY); CREATE TABLE children (parent int REFERENCES parents DEFERRABLE INITIALLY DEFERRED)")
 		err := retrysql.Run(t.Context(), w.db, patient, nil, func(ctx context.Context, tx *retrysql.Tx) error {
 			_, err := tx.Exec(ctx, "INSERT INTO children VALUES (1)")

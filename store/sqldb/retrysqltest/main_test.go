@@ -61,8 +61,12 @@ type world struct {
 
 const tables = `CREATE TABLE effects (name text NOT NULL); CREATE TABLE counter (n int NOT NULL); INSERT INTO counter VALUES (0)`
 
-// worlds runs a test with each database.
-func worlds(t *testing.T, test func(*testing.T, *world)) {
+// worlds runs a test with each database, as a case of its own if it has a name.
+func worlds(t *testing.T, name string, test func(*testing.T, *world)) {
+	if name != "" {
+		t.Run(name, func(t *testing.T) { worlds(t, "", test) })
+		return
+	}
 	t.Run("sqlite", func(t *testing.T) { test(t, sqliteWorld(t, "WAL")) })
 	t.Run("postgres", func(t *testing.T) { test(t, postgresWorld(t)) })
 	t.Run("pgx", func(t *testing.T) { test(t, pgxWorld(t)) })

@@ -14,7 +14,7 @@ import (
 
 // A savepoint survives what would end the transaction; without one, nothing more is sent.
 func TestSavepoint(t *testing.T) {
-	worlds(t, func(t *testing.T, w *world) {
+	worlds(t, "", func(t *testing.T, w *world) {
 		w.exec(t, "CREATE UNIQUE INDEX one ON effects (name)")
 		err := retrysql.Run(t.Context(), w.db, patient, nil, func(ctx context.Context, tx *retrysql.Tx) error {
 			if err := w.effect(ctx, tx, "a"); err != nil {
@@ -53,7 +53,7 @@ func TestSavepoint(t *testing.T) {
 
 // The context ends in the middle of a statement.
 func TestTimeout(t *testing.T) {
-	worlds(t, func(t *testing.T, w *world) {
+	worlds(t, "", func(t *testing.T, w *world) {
 		slow := "SELECT pg_sleep(60)::text"
 		if w.db.Dialect() == retrysql.SQLite {
 			slow = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c"
@@ -92,7 +92,7 @@ func TestTimeout(t *testing.T) {
 
 // A fingerprint that differs, and one and the same over other sessions.
 func TestFingerprints(t *testing.T) {
-	worlds(t, func(t *testing.T, w *world) {
+	worlds(t, "", func(t *testing.T, w *world) {
 		place := func(fingerprint string) (string, bool, error) {
 			var replayed bool
 			v, err := retrysql.Do(t.Context(), w.db, patient, nil, func(ctx context.Context, tx *retrysql.Tx) (v string, err error) {
