@@ -43,6 +43,9 @@ func Atomic[T, V any](ctx context.Context, s retry.Source, items []T, tx func(co
 			return err
 		})
 	}
+	if err != nil {
+		clear(values) // they were rolled back
+	}
 	for i := range b.report.Outcomes {
 		o := &b.report.Outcomes[i]
 		o.Attempts = attempts

@@ -81,20 +81,11 @@ func (c *crew) look(ctx, steps context.Context) {
 				}
 			}
 		}
-		if len(c.free) == 0 {
-			next = c.poll
-		}
 		timer.Reset(next)
-		free := c.free
-		if len(free) > 0 {
-			free = nil // only the end of a job would be news
-		}
 		select {
 		case <-ctx.Done():
 		case <-c.waker():
 		case <-timer.C:
-		case <-free:
-			c.free <- struct{}{}
 		}
 	}
 }
@@ -120,7 +111,10 @@ func (c *crew) take(ctx context.Context, n int) (Taken, error) {
 
 // work does one job, taken by asking at sent.
 func (c *crew) work(ctx context.Context, r Record, sent time.Time) {
-	defer func() { c.free <- struct{}{} }()
+	defer func() {
+		c.free <- struct{}{}
+		c.Wake() // there is room, and the job may be due again soon
+	}()
 	a := newAttempt(ctx, c, r, sent)
 	defer a.hold.release()
 	ctx, cancel := context.WithCancelCause(ctx)

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/relent-go/relent/backoff"
 	"github.com/relent-go/relent/gate/halt"
 	"github.com/relent-go/relent/retry"
 	"github.com/relent-go/relent/work/job"
@@ -28,6 +29,9 @@ type gate struct {
 
 func (g *gate) Admit(_ context.Context, a *retry.Attempt) error {
 	*g.log = append(*g.log, fmt.Sprintf("%s admit %d", g.name, a.Number))
+	if (a.Number > 1) != (a.Err != nil) || a.Err != nil && a.Class != retry.Transient {
+		*g.log = append(*g.log, fmt.Sprintf("after %v, %v", a.Err, a.Class))
+	}
 	a.Keep(uint64(len(g.name)))
 	return g.admit
 }
@@ -45,6 +49,9 @@ func (g *gate) Settle(a *retry.Attempt, o *retry.Outcome) {
 		*g.log = append(*g.log, "lost its note")
 	}
 	*g.log = append(*g.log, fmt.Sprintf("%s settle %v", g.name, o.State))
+	if o.State != retry.NotStarted && o.State != retry.Panicked && (o.Start.IsZero() || o.End.Before(o.Start)) {
+		*g.log = append(*g.log, "lost the time")
+	}
 }
 
 func TestGates(t *testing.T) {
@@ -73,6 +80,45 @@ func TestGates(t *testing.T) {
 	})
 }
 
+// A step that ends because the runner stops says nothing about the other side.
+func TestGatesHearOfAStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log []string
+		r := newRig(t, job.Handler{
+			Policy: &retry.Policy{Gates: []retry.Gate{&gate{name: "a", log: &log}}},
+			Steps: []job.Step{{Effect: job.Safe, Do: func(ctx context.Context, _ *job.Task) error {
+				<-ctx.Done()
+				return ctx.Err()
+			}}},
+		})
+		r.enqueue("j")
+		r.run(time.Second)
+		if want := []string{"a admit 1", "a start", "a settle canceled"}; !slices.Equal(log, want) {
+			t.Errorf("the gate saw %q; want %q", log, want)
+		}
+	})
+}
+
+// A gate that names a time is not asked before.
+func TestRefusalWithAHint(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log []string
+		g := &gate{name: "a", log: &log, admit: retry.After(errClosed, time.Hour)}
+		r := newRig(t, job.Handler{Policy: &retry.Policy{Gates: []retry.Gate{g}}, Steps: steps(1, job.Safe, &log, nil)})
+		r.enqueue("j")
+		r.run(59 * time.Minute)
+		if len(log) != 1 {
+			t.Errorf("asked %d times within the hour; want once", len(log))
+		}
+		g.admit = retry.After(errClosed, 0)
+		r.runner.Handlers["k"] = job.Handler{Policy: &retry.Policy{Gates: []retry.Gate{g}, Backoff: backoff.Constant{}}, Steps: steps(1, job.Safe, &log, nil)}
+		r.run(time.Minute + time.Second)
+		if n := len(log); n < 50 || n > 110 {
+			t.Errorf("asked %d times in a second without a backoff; want a pause of 10 ms", n)
+		}
+	})
+}
+
 // A refusal is no attempt: the job comes back, as long as it takes.
 func TestRefusals(t *testing.T) {
 	for _, where := range []string{"admit", "start"} {
@@ -86,7 +132,7 @@ func TestRefusals(t *testing.T) {
 					first.begin = errClosed
 				}
 				r := newRig(t, job.Handler{
-					Policy: &retry.Policy{MaxAttempts: 1, Gates: []retry.Gate{first, second}},
+					Policy: &retry.Policy{MaxAttempts: 1, Gates: []retry.Gate{first, second}, Backoff: backoff.Exponential{Jitter: backoff.None}},
 					Steps:  steps(1, job.Unsafe, &ran, nil),
 				})
 				r.enqueue("j")
@@ -95,8 +141,8 @@ func TestRefusals(t *testing.T) {
 				if len(ran) != 0 || got.Attempts != 0 || got.Open || got.History[0].How != job.Interrupted || got.History[0].Err != "closed" {
 					t.Errorf("%+v, ran %v; want it waiting, no attempt counted, with the reason", got, ran)
 				}
-				if n := len(got.History); n < 10 || n > 100 {
-					t.Errorf("%d refusals in 10 minutes; want the backoff between them", n)
+				if n := len(got.History); n != 28 {
+					t.Errorf("%d refusals in 10 minutes; want 28, with the backoff between them", n)
 				}
 				first.begin, second.admit = nil, nil
 				r.run(2 * time.Minute)

@@ -292,3 +292,22 @@ func TestHintDelays(t *testing.T) {
 		}
 	})
 }
+
+// What the strategy is told of the wait before is how long it was.
+func TestBackoffKnowsTheLastWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []string
+		r := newRig(t, job.Handler{
+			Policy: &retry.Policy{MaxAttempts: 4, Rand: func() float64 { return 0.5 }, Backoff: backoff.Func(func(n int, last time.Duration, u float64) time.Duration {
+				told = append(told, fmt.Sprint(n, last, u))
+				return time.Duration(n) * 300 * time.Millisecond
+			})},
+			Steps: []job.Step{{Effect: job.Safe, Do: func(context.Context, *job.Task) error { return errBusy }}},
+		})
+		r.enqueue("a")
+		r.run(time.Minute)
+		if want := []string{"1 0s 0.5", "2 300ms 0.5", "3 600ms 0.5", "4 900ms 0.5"}; !slices.Equal(told, want) {
+			t.Errorf("the strategy was told %q; want %q", told, want)
+		}
+	})
+}

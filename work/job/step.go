@@ -18,8 +18,6 @@ func (a *attempt) step(ctx context.Context, s *Step) *verdict {
 	switch {
 	case refusal != nil:
 		return a.refused(ctx, refusal)
-	case a.hold.lost.Err() != nil:
-		return &verdict{kind: LeaseLost, err: context.Cause(a.hold.lost)}
 	case err == nil:
 		if err := a.task.end(context.WithoutCancel(ctx), Applied); err != nil {
 			return a.unsaved(err)

@@ -181,6 +181,27 @@ func TestLostAnswers(t *testing.T) {
 	})
 }
 
+// The answers to the last report get lost for longer than a renewal would take. The renewals that a job that ended
+// would be refused must not make it look lost.
+func TestLostAnswersToTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log []string
+		r := newRig(t, job.Handler{Steps: steps(1, job.Safe, &log, nil)})
+		begun := time.Now()
+		r.store.After = func(m string) error {
+			if m == "Ack" && time.Since(begun) < job.DefaultLease*2 {
+				return errors.New("answer lost")
+			}
+			return nil
+		}
+		r.enqueue("j")
+		r.run(3 * time.Minute)
+		r.see("j", job.Done)
+		r.events = slices.CompactFunc(r.events, func(a, b job.Event) bool { return a.Kind == b.Kind })
+		r.tells("began", "store failed", "ended")
+	})
+}
+
 // A save whose answer went unheard is found out about before the next.
 func TestSaveInDoubt(t *testing.T) {
 	for _, test := range []struct {
