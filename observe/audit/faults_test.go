@@ -362,9 +362,35 @@ func TestWrongFiles(t *testing.T) {
 	if _, err := s.Checkpoints(ctx, "n", 0, 0); err == nil {
 		t.Error("Checkpoints reads a link to itself")
 	}
-	var c scanner
+	c := scanner{first: 1}
 	if err := c.scan(io.MultiReader(strings.NewReader(string(appendHeader(nil, Head{Chain: "n"}))), iotest.ErrReader(errDisk)), "n"); !errors.Is(err, errDisk) {
 		t.Errorf("scan of what cannot be read = %v", err)
+	}
+}
+
+// A segment without its first line, when the older ones were removed: nobody knows what it goes on from.
+func TestHeadless(t *testing.T) {
+	dir := t.TempDir()
+	f, _ := faulty(t, dir, FileOptions{SegmentBytes: 1})
+	for i := range 2 {
+		if _, err := f.Append(t.Context(), "n", testRecords(fmt.Sprint(i, "-"), 2)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.Close()
+	last := filepath.Join(dir, chainsDir, "n", segmentName(3))
+	text, _ := os.ReadFile(last)
+	os.WriteFile(last, append([]byte("x"), text...), 0o600)
+	os.Rename(filepath.Join(dir, chainsDir, "n", segmentName(1)), filepath.Join(dir, "away"))
+	f, _ = faulty(t, dir, FileOptions{})
+	if _, err := f.Append(t.Context(), "n", testRecords("x", 1)); !errors.Is(err, ErrFileDamaged) {
+		t.Errorf("Append = %v; want %v", err, ErrFileDamaged)
+	}
+	f.Close()
+	os.Rename(filepath.Join(dir, "away"), filepath.Join(dir, chainsDir, "n", segmentName(1)))
+	f, _ = faulty(t, dir, FileOptions{})
+	if h, err := f.Append(t.Context(), "n", nil); err != nil || h.Sequence != 2 || len(f.Repairs()) != 1 || f.Repairs()[0].Sequence != 3 {
+		t.Errorf("with the older one: head %v, %v, repairs %+v; want 2, and 3 put aside", h, err, f.Repairs())
 	}
 }
 
@@ -387,7 +413,7 @@ func TestSpoolFails(t *testing.T) {
 	dir := t.TempDir()
 	plain := filepath.Join(dir, "plain")
 	os.WriteFile(plain, nil, 0o600)
-	for name, path := range map[string]string{"below a file": filepath.Join(plain, "spool"), "a folder": dir} {
+	for name, path := range map[string]string{"in a file": filepath.Join(plain, "spool"), "below a file": filepath.Join(plain, "x", "spool"), "a folder": dir} {
 		s := &Spool{Path: path}
 		if err := s.put(testRecords("a", 1)); err == nil {
 			t.Errorf("%s: put works", name)

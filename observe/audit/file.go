@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -88,18 +89,33 @@ func OpenFile(dir string, o FileOptions) (*File, error) {
 	if f.segmentBytes <= 0 {
 		f.segmentBytes = defaultSegmentBytes
 	}
-	err := os.MkdirAll(filepath.Join(dir, chainsDir), 0o700)
+	err := makeDir(filepath.Join(dir, chainsDir), f.syncDir)
 	if err == nil {
 		f.lock, err = lock(filepath.Join(dir, "lock"))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open audit files: %w", err)
 	}
-	if err := errors.Join(f.openPoints(), f.syncDir(dir), f.syncDir(filepath.Dir(filepath.Clean(dir)))); err != nil {
+	if err := f.openPoints(); err != nil {
 		f.lock.Close()
 		return nil, fmt.Errorf("open audit files: %w", err)
 	}
 	return f, nil
+}
+
+// makeDir makes a directory and those above it that are missing, and sees to it that they survive a power failure.
+func makeDir(name string, sync func(string) error) error {
+	above := filepath.Dir(name)
+	if _, err := os.Stat(name); err == nil || above == name {
+		return sync(above) // which whoever made it may not have come to
+	}
+	if err := makeDir(above, sync); err != nil {
+		return err
+	}
+	if err := os.Mkdir(name, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return sync(above)
 }
 
 // Close ends the use of the files. It waits for what is being written.

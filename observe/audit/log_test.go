@@ -185,6 +185,7 @@ venue.place_order deny 0 not started (not attempted because the audit log cannot
 venue.order_book retry 2  (policy)
 venue.order_book retry 3  (policy)
 venue.order_book deny 3 failed (attempts exhausted)
+ stop 0 
 `
 		if got := story(t, s); !strings.HasPrefix(got, want) {
 			t.Errorf("story\n%s\nwant\n%s", got, want)
@@ -271,7 +272,7 @@ func newStopper() *stopper {
 func (s *stopper) Admit(context.Context, *retry.Attempt) error { return nil }
 func (s *stopper) Start(context.Context, *retry.Attempt) error { return context.Cause(s.ctx) }
 func (s *stopper) Settle(*retry.Attempt, *retry.Outcome)       {}
-func (s *stopper) Halted() context.Context                     { return s.ctx }
+func (s *stopper) Halted(*retry.Attempt) context.Context       { return s.ctx }
 
 // A crash is a log that is never closed.
 func TestK27Crash(t *testing.T) {
@@ -442,7 +443,7 @@ func TestSpoolFull(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	if got := strings.Count(story(t, s), "stop"); got != n {
-		t.Errorf("%d records in the store; want all %d", got, n)
+		t.Errorf("%d records in the store; want all %d, the one that was refused, too", got, n)
 	}
 }
 

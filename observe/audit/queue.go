@@ -8,11 +8,17 @@ import (
 // Record writes a record and returns when it is durable, in the store or in the spool. It is for commands and for anything else that must be on
 // record before it counts. What is missing is filled in: ID, Time, Mono, Node, Build and Config. Texts are cut to their limits.
 //
-// It waits for room and for the write; the end of ctx ends that. After an error the record may still be written. Errors match
-// [ErrClosed], [ErrNotRunning], what the store returned, or the cause of the context.
+// It waits for room and for the write; the end of ctx ends that. After an error the record may still be written: a closed log returns at once, and
+// keeps the record for when its store is back. Errors match [ErrClosed], [ErrNotRunning], what the store returned, or the cause of the
+// context.
 func (l *Log) Record(ctx context.Context, r Record) error {
 	l.init()
-	return l.durable(ctx, nil, l.complete(r))
+	r = l.complete(r)
+	err := l.durable(ctx, nil, r)
+	if errors.Is(err, ErrClosed) {
+		l.note(r, true)
+	}
+	return err
 }
 
 // durable hands a record over and waits until it is written, or ctx or halted, which may be nil, ends.

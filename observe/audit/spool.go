@@ -43,7 +43,7 @@ func (s *Spool) open() (err error) {
 	if s.file != nil {
 		return nil
 	}
-	if err := os.MkdirAll(filepath.Dir(s.Path), 0o700); err != nil {
+	if err := makeDir(filepath.Dir(s.Path), syncDir); err != nil {
 		return err
 	}
 	held, err := lock(s.Path + ".lock")

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 
 	"github.com/relent-go/relent/retry"
@@ -64,7 +65,7 @@ func (t *tail) load() error {
 	t.head = Head{Chain: t.head.Chain}
 	for len(names) > 0 && t.name == "" {
 		last := names[len(names)-1]
-		if err := t.loadSegment(last); err != nil {
+		if err := t.loadSegment(last, len(names) == 1); err != nil {
 			t.ids = [2]idSet{}
 			return err
 		}
@@ -104,19 +105,19 @@ func (t *tail) loadIDs(name string) error {
 	}
 }
 
-// loadSegment reads the last segment up to the end of its last whole batch.
-func (t *tail) loadSegment(name string) error {
+// loadSegment reads the last segment, which may be the oldest, too, up to the end of its last whole batch.
+func (t *tail) loadSegment(name string, oldest bool) error {
 	path := filepath.Join(t.of.segments.chainDir(t.head.Chain), name)
 	file, err := os.Open(path)
 	if err != nil {
 		return retry.Mark(err, retry.Transient)
 	}
 	defer file.Close()
-	var s scanner
+	s := scanner{first: firstOf(name)}
 	if err := s.scan(newReader(file), t.head.Chain); err != nil {
 		return retry.Mark(err, retry.Transient)
 	}
-	if s.damaged {
+	if s.damaged || s.headless && oldest && s.first > 1 { // without its first line, nobody knows what it goes on from
 		t.failed = retry.Mark(fmt.Errorf("%w: %w", ErrFileDamaged, &BadError{Chain: t.head.Chain, Sequence: s.bad, Why: "it is damaged, and what was acknowledged later follows it"}), retry.Permanent)
 		return t.failed
 	}
@@ -125,13 +126,23 @@ func (t *tail) loadSegment(name string) error {
 		t.remember(key)
 	}
 	if s.rest > 0 || s.size == 0 {
-		return t.putAside(path, file, s.rest)
+		first := s.head.Sequence + 1
+		if s.headless {
+			first = s.first
+		}
+		return t.putAside(path, file, s.rest, first)
 	}
 	return nil
 }
 
+// firstOf returns the sequence of the first record of a segment, from its name.
+func firstOf(name string) uint64 {
+	first, _ := strconv.ParseUint(name[:nameDigits], 10, 64) // 0 for a name that is not ours
+	return first
+}
+
 // putAside moves what follows the last whole batch of a segment to a file of its own.
-func (t *tail) putAside(path string, from *os.File, rest int64) error {
+func (t *tail) putAside(path string, from *os.File, rest int64, first uint64) error {
 	aside := fmt.Sprintf("%s.torn-%d", path, t.size)
 	content := make([]byte, rest)
 	_, err := from.ReadAt(content, t.size)
@@ -147,18 +158,21 @@ func (t *tail) putAside(path string, from *os.File, rest int64) error {
 		return retry.Mark(fmt.Errorf("put aside what a crash left half-written: %w", err), retry.Transient)
 	}
 	t.dirty = true // the truncation is not synced
-	t.of.repairs.add(Repair{t.head.Chain, t.head.Sequence + 1, rest, aside})
+	t.of.repairs.add(Repair{t.head.Chain, first, rest, aside})
 	return nil
 }
 
 // A scanner reads a segment up to the end of its last whole batch.
 type scanner struct {
-	head    Head // of that batch
-	size    int64
-	rest    int64 // bytes after it
-	ids     [][16]byte
-	damaged bool   // what is bad is before a later batch, so that it was acknowledged
-	bad     uint64 // sequence of the first bad record
+	first uint64 // sequence of the first record, as the name of the segment says
+
+	head     Head // of that batch
+	size     int64
+	rest     int64 // bytes after it
+	ids      [][16]byte
+	headless bool   // there is no first line that fits
+	damaged  bool   // what is bad is before a later batch, so that it was acknowledged
+	bad      uint64 // sequence of the first bad record
 }
 
 func (s *scanner) scan(r io.Reader, chain string) error {
@@ -169,13 +183,12 @@ func (s *scanner) scan(r io.Reader, chain string) error {
 		return err
 	}
 	h := Head{Chain: chain}
-	sound := false
-	if len(b) > 0 {
-		if after, err := parseHeader(b); err == nil && after.Chain == chain {
-			h, sound = after, true
-		}
+	after, err := parseHeader(b)
+	sound := err == nil && after.Chain == chain && after.Sequence+1 == s.first
+	if s.headless = !sound; sound {
+		h = after
 	}
-	s.head, s.bad = h, h.Sequence+1
+	s.head, s.bad = h, s.first
 	var ids [][16]byte // of the batch that is being read
 	for {
 		b, size, err := readLine(lines)
@@ -268,10 +281,7 @@ func (t *tail) write(links []Link, head Head) error {
 func (t *tail) reach(name string, begin bool, size int64) error {
 	dir := t.of.segments.chainDir(t.head.Chain)
 	if begin {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return err
-		}
-		if err := errors.Join(t.of.syncDir(filepath.Dir(dir)), t.shut()); err != nil {
+		if err := errors.Join(makeDir(dir, t.of.syncDir), t.shut()); err != nil {
 			return err
 		}
 	}
