@@ -6,7 +6,7 @@ import "time"
 func (x *extra) admission() error {
 	gates := x.attempt.Policy.Gates
 	if x.halter != nil {
-		x.halted = x.halter.Halted() // before any gate is asked: a stop after this is a stop during the wait
+		x.halted = x.halter.Halted(&x.attempt) // before any gate is asked: a stop after this is a stop during the wait
 	}
 	x.few = [len(x.few)]uint64{}
 	clear(x.many)
@@ -30,27 +30,46 @@ func (x *extra) meet(i int, g Gate) {
 	if !ok {
 		return
 	}
-	x.starters |= 1 << min(i, farGates)
 	if x.halter == nil {
-		x.halter, _ = s.(Halter)
+		if x.halter, _ = s.(Halter); x.halter != nil {
+			x.haltAt = i
+			return
+		}
 	}
+	x.starters = true
 }
 
-// farGates is the bit of extra.starters that all gates from this one on share.
-const farGates = 63
-
-// departure asks those gates that have a word when an attempt begins, the first gate last.
-func (x *extra) departure() error {
-	if x.starters == 0 {
+// lastWord asks the halter, if there is one, whether the attempt may begin.
+func (x *extra) lastWord() error {
+	if x.halter == nil {
 		return nil
 	}
+	return x.halter.Start(x.ctx, x.forGate(x.haltAt, len(x.attempt.Policy.Gates)))
+}
+
+// departure asks the other gates that have a word when an attempt begins. They may wait, so each is told the time.
+func (x *extra) departure() error {
 	gates := x.attempt.Policy.Gates
 	for i := len(gates) - 1; i >= 0; i-- {
-		if x.starters&(1<<min(i, farGates)) == 0 {
+		s, ok := gates[i].(Starter)
+		if !ok || x.halter != nil && i == x.haltAt {
 			continue
 		}
-		if s, ok := gates[i].(Starter); ok {
-			if err := s.Start(x.ctx, x.forGate(i, len(gates))); err != nil {
+		if err := s.Start(x.ctx, x.forGate(i, len(gates))); err != nil {
+			return err
+		}
+		x.attempt.Begins = moment(now())
+	}
+	x.began = x.attempt.Begins
+	return nil
+}
+
+// recheck asks the gates, after a wait, whether what they admitted still holds.
+func (x *extra) recheck() error {
+	gates := x.attempt.Policy.Gates
+	for i, g := range gates {
+		if r, ok := g.(Rechecker); ok {
+			if err := r.Recheck(x.ctx, x.forGate(i, len(gates))); err != nil {
 				return err
 			}
 		}
@@ -84,8 +103,41 @@ func (x *extra) settle(s State, err error, class Class) {
 func (c *call) admission(at time.Time) error {
 	a := &c.attempt
 	a.Policy, a.Number, a.At, a.Wait = c.policy, int(c.attempts)+1, at, c.wait
-	a.Err, a.Class, a.Unknown = c.err, c.class, c.unknown
+	a.Err, a.Class, a.Unknown, a.Begins = c.err, c.class, c.unknown, time.Time{}
 	return c.extra.admission()
+}
+
+// leave asks whether an admitted first attempt may begin.
+func (x *extra) leave() error {
+	x.attempt.Begins = x.began
+	if x.starters {
+		if err := x.departure(); err != nil {
+			return err
+		}
+	}
+	return x.lastWord()
+}
+
+// awaken asks the gates, all but the halter, whether an admitted retry may begin. Those that are Starters may wait:
+// late says that they may have done so.
+func (c *call) awaken() (late bool, _ error) {
+	x := c.extra
+	if x.attempt.Begins = x.attempt.At; c.wait > 0 {
+		x.attempt.Begins = moment(now())
+		if err := x.recheck(); err != nil {
+			return false, c.refusal(err)
+		}
+	}
+	if !x.starters {
+		return false, nil
+	}
+	if err := x.departure(); err != nil {
+		return true, c.refusal(err)
+	}
+	if s := c.scope(); s != nil && !s.until.IsZero() && x.attempt.Begins.After(s.until) {
+		return true, ErrLimited
+	}
+	return true, c.ended()
 }
 
 // refusal says why a gate refused: because of the time, if that is what ended the gate's wait.

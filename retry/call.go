@@ -72,7 +72,7 @@ func (c *call) open(ctx context.Context, p *Policy, noFunc bool) *Error {
 	}
 	err := c.admission(c.began)
 	if err == nil {
-		err = c.departure()
+		err = c.extra.leave()
 	}
 	if err != nil {
 		return c.finish(c.refusal(err))
@@ -131,26 +131,41 @@ func (c *call) succeed() {
 
 // wake asks again, after a wait, what may have changed during it.
 func (c *call) wake() *Error {
-	if c.outer.Err() != nil {
-		return c.finish(context.Cause(c.outer))
+	if reason := c.ended(); reason != nil {
+		return c.finish(reason)
 	}
-	if c.extra != nil {
-		switch {
-		case c.ctx.Err() != nil:
-			return c.finish(ErrElapsed)
-		case c.halted != nil && c.halted.Err() != nil:
-			return c.finish(context.Cause(c.halted))
+	waited := c.wait > 0
+	if len(c.policy.Gates) > 0 {
+		late, err := c.awaken()
+		if err != nil {
+			return c.finish(err)
 		}
+		waited = waited || late
 	}
-	if c.wait > 0 && c.policy.Validate != nil {
+	if waited && c.policy.Validate != nil {
 		if err := c.valid(time.Now()); err != nil {
 			return c.finish(err)
 		}
 	}
-	if c.extra != nil {
-		if err := c.departure(); err != nil {
+	if len(c.policy.Gates) > 0 {
+		if err := c.lastWord(); err != nil {
 			return c.finish(c.refusal(err))
 		}
+	}
+	return nil
+}
+
+// ended says what ended the call while it waited.
+func (c *call) ended() error {
+	switch {
+	case c.outer.Err() != nil:
+		return context.Cause(c.outer)
+	case c.extra == nil:
+		return nil
+	case c.ctx.Err() != nil:
+		return ErrElapsed
+	case c.halted != nil && c.halted.Err() != nil:
+		return context.Cause(c.halted)
 	}
 	return nil
 }

@@ -30,7 +30,8 @@
 //  5. The gates admit the next attempt, in order.
 //  6. The call waits. The end of the context and a [Halter] end the wait, Nudge shortens it.
 //  7. After a wait, the context and Validate are asked once more, because the world moved.
-//  8. The gates that are a [Starter] say, the first one last, that the attempt may begin.
+//  8. The gates say that the attempt may begin: each [Rechecker], after a wait, before Validate is asked, and each
+//     [Starter], which may wait for its turn, too. The [Halter] has the last word.
 //
 // In plain words: whatever would refuse does so before anything is slept, and nothing starts on
 // knowledge from before the wait.

@@ -19,9 +19,10 @@ type extra struct {
 
 	attempt  Attempt // as the gates were told of it: the present one, or the one before while nobody holds another
 	outcome  Outcome // while the gates are told of it
-	starters uint64  // which gates are Starters
+	starters bool    // some gate other than the halter is a Starter
 	admitted int     // gates[:admitted] hold the present attempt
 	halter   Halter
+	haltAt   int             // its place among the gates
 	halted   context.Context // ends the present wait; nil without a halter, and in first attempts
 	link     link            // among the parked calls that it ends
 
@@ -50,7 +51,7 @@ func (x *extra) release() {
 	a := &x.attempt
 	a.Policy, a.Wait, a.Err, a.Class, a.Unknown = nil, 0, nil, 0, false
 	a.Call += 0x9e3779b97f4a7c15 // odd, so that a number comes back only after all others (Weyl's sequence)
-	x.ctx, x.took, x.starters, x.halter, x.halted, x.many, x.outcome.Err = nil, 0, 0, nil, nil, nil, nil
+	x.ctx, x.took, x.starters, x.halter, x.halted, x.many, x.outcome.Err = nil, 0, false, nil, nil, nil, nil
 	extras.Put(x)
 }
 

@@ -68,7 +68,7 @@ type (
 func (g *stopLike) Admit(context.Context, *retry.Attempt) error { return g.check(g.begun.Load()) }
 func (g *stopLike) Start(context.Context, *retry.Attempt) error { return g.check(g.begun.Add(1)) }
 func (g *stopLike) Settle(*retry.Attempt, *retry.Outcome)       {}
-func (g *stopLike) Halted() context.Context                     { return context.Background() }
+func (g *stopLike) Halted(*retry.Attempt) context.Context       { return context.Background() }
 func (g *stopLike) check(n int64) error {
 	if n < 0 {
 		return refused

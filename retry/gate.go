@@ -26,10 +26,20 @@ type Gate interface {
 	Settle(a *Attempt, o *Outcome)
 }
 
+// A Rechecker is a Gate whose leave may lapse while a call sleeps, as when a breaker opens meanwhile.
+type Rechecker interface {
+	Gate
+
+	// Recheck says, after the wait before a retry, whether what Admit allowed still holds. An error
+	// ends the call, and the attempt is settled as [NotStarted]. It must not wait. An attempt that
+	// did not wait is not asked about.
+	Recheck(ctx context.Context, a *Attempt) error
+}
+
 // A Starter is a Gate that also has a word when an attempt begins. Admit comes before the wait
 // between two attempts; Start comes after it, directly before the function is called, for the
-// first attempt too. Starters are asked in reverse order, so the first gate has the last word:
-// whatever Start of a gate further down waited for, the first gate judges after it.
+// first attempt too. Starters are asked in reverse order, and the [Halter] last, wherever it
+// stands: whatever others waited for, a stop is judged after it.
 type Starter interface {
 	Gate
 
@@ -44,9 +54,9 @@ type Starter interface {
 type Halter interface {
 	Starter
 
-	// Halted returns a context that ends when the calls that wait now must end, with the reason as its
-	// cause. A gate that goes on after a stop returns a new one from then on.
-	Halted() context.Context
+	// Halted returns a context that ends when a call that waits with a now must end, with the reason
+	// as its cause. A gate that goes on after a stop returns a new one from then on.
+	Halted(a *Attempt) context.Context
 }
 
 // An Attempt is what a gate or validator learns about an attempt before it starts.
@@ -55,7 +65,8 @@ type Attempt struct {
 	Call    uint64        // identifies the call in this process; calls elsewhere hardly ever share it
 	Number  int           // 1 is the first
 	At      time.Time     // when it was asked for, before the wait
-	Wait    time.Duration // between admission and start
+	Wait    time.Duration // that is to lie between admission and start; a nudge may shorten it, a gate that waits lengthen it
+	Begins  time.Time     // the moment at which Start is asked; the zero time before
 	Err     error         // of the attempt before; nil for the first
 	Class   Class         // of Err
 	Unknown bool          // an earlier attempt of the call may have had its effect
@@ -87,7 +98,7 @@ func (a *Attempt) Halted() context.Context {
 	if a.of == nil || a.of.halter == nil {
 		return context.Background()
 	}
-	return a.of.halter.Halted()
+	return a.of.halter.Halted(a)
 }
 
 // A State says how an admitted attempt ended.

@@ -13,7 +13,7 @@ func guarded[T any](ctx context.Context, p *Policy, fn func(context.Context) (T,
 		}
 	}()
 	if err = x.admission(); err == nil {
-		if err = x.departure(); err == nil {
+		if err = x.leave(); err == nil {
 			running = true
 			v, err = fn(ctx)
 		}

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/relent-go/relent/backoff"
 	"github.com/relent-go/relent/retry"
 )
 
@@ -40,12 +41,12 @@ type fakeHalter struct {
 	cancel context.CancelCauseFunc
 }
 
-func (h *fakeHalter) Halted() context.Context {
+func (h *fakeHalter) Halted(*retry.Attempt) context.Context {
 	h.once.Do(func() { h.ctx, h.cancel = context.WithCancelCause(context.Background()) })
 	return h.ctx
 }
 
-func (h *fakeHalter) stop() { h.Halted(); h.cancel(stopped) }
+func (h *fakeHalter) stop() { h.Halted(nil); h.cancel(stopped) }
 
 func TestStartersAreAskedInReverseAfterTheWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -76,11 +77,15 @@ func TestStartersAreAskedInReverseAfterTheWait(t *testing.T) {
 }
 
 func TestStartRefuses(t *testing.T) {
-	for _, number := range []int{1, 2} {
+	for i := range 4 {
+		number, halter := 1+i/2, i%2 == 1
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now()
 			g := &fakeGate{}
-			s := &fakeStarter{refuseStart: number}
+			var s retry.Starter = &fakeStarter{refuseStart: number}
+			if halter {
+				s = &fakeHalter{fakeStarter: fakeStarter{refuseStart: number}}
+			}
 			fn, calls := always(transient)
 			err := retry.Run(t.Context(), &retry.Policy{Gates: []retry.Gate{g, s}, Backoff: second}, fn)
 			if e := asError(t, err); *calls != number-1 || e.Reason != refused || number == 2 && e.Last != transient {
@@ -271,3 +276,151 @@ func (g *noteGate) Settle(a *retry.Attempt, _ *retry.Outcome) {
 	}
 	g.settled++
 }
+
+// A gate that may wait in Start is told the time, and what it waited for is not blamed on the attempt; after it, what
+// may have changed meanwhile is asked again, and a stop last, wherever its gate stands.
+func TestStartersMayWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log []string
+		began := time.Now()
+		h := &fakeHalter{fakeStarter: fakeStarter{fakeGate: fakeGate{name: "halter", log: &log}}}
+		slow := &slowStarter{wait: time.Minute}
+		soon := &slowStarter{}
+		fn, _ := script(transient)
+		p := &retry.Policy{Gates: []retry.Gate{soon, slow, h}, Backoff: second, Validate: func(_ context.Context, a retry.Attempt) error {
+			log = append(log, fmt.Sprintf("validates %d after %v", a.Number, time.Since(began)))
+			return nil
+		}}
+		if err := retry.Run(t.Context(), p, fn); err != nil {
+			t.Fatal(err)
+		}
+		at := func(d ...time.Duration) (times []time.Time) {
+			for _, d := range d {
+				times = append(times, began.Add(d))
+			}
+			return times
+		}
+		same := func(a, b time.Time) bool { return a.Equal(b) }
+		if want := at(0, 61*time.Second); !slices.EqualFunc(slow.begins, want, same) {
+			t.Errorf("the slow one was asked at %v; want %v", slow.begins, want)
+		}
+		if want := at(time.Minute, 121*time.Second); !slices.EqualFunc(soon.begins, want, same) {
+			t.Errorf("the gate after it was asked at %v; want %v", soon.begins, want)
+		}
+		for i, o := range h.out {
+			if want := at(time.Minute, 121*time.Second)[i]; !o.Start.Equal(want) {
+				t.Errorf("attempt %d started at %v; want %v, when the gates had let it go", i+1, o.Start, want)
+			}
+		}
+		want := []string{
+			"halter admits 1", "halter starts 1", "halter settles 1 failed",
+			"validates 2 after 1m0s", "halter admits 2", "validates 2 after 2m1s", "halter starts 2", "halter settles 2 succeeded",
+		}
+		if !slices.Equal(log, want) {
+			t.Errorf("log\n%q; want\n%q", log, want)
+		}
+	})
+}
+
+// What ends a call while a gate waits in Start keeps the attempt from beginning.
+func TestWhatEndsACallWhileAGateWaits(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*retry.Policy, *fakeHalter)
+		ctx    func(context.Context) context.Context
+		want   error
+	}{
+		"a limit of the scope": {
+			ctx: func(ctx context.Context) context.Context {
+				return retry.WithLimit(ctx, retry.Limit{MaxElapsed: 30 * time.Second})
+			},
+			want: retry.ErrLimited,
+		},
+		"a stop": {
+			change: func(_ *retry.Policy, h *fakeHalter) { time.AfterFunc(30*time.Second, h.stop) },
+			want:   stopped,
+		},
+		"MaxElapsed": {
+			change: func(p *retry.Policy, _ *fakeHalter) { p.MaxElapsed = 30 * time.Second },
+			want:   retry.ErrElapsed,
+		},
+		"Validate": {
+			change: func(p *retry.Policy, _ *fakeHalter) {
+				asked := 0
+				p.Validate = func(context.Context, retry.Attempt) error {
+					if asked++; asked > 1 {
+						return errPlain
+					}
+					return nil
+				}
+			},
+			want: retry.ErrInvalid,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := &fakeHalter{}
+				slow := &slowStarter{wait: time.Minute, from: 2}
+				p := &retry.Policy{Gates: []retry.Gate{h, slow}, Backoff: second}
+				if test.change != nil {
+					test.change(p, h)
+				}
+				ctx := t.Context()
+				if test.ctx != nil {
+					ctx = test.ctx(ctx)
+				}
+				fn, calls := always(transient)
+				if err := retry.Run(ctx, p, fn); !errors.Is(err, test.want) || *calls != 1 {
+					t.Errorf("%v after %d calls; want %v after 1", err, *calls, test.want)
+				}
+				if last := h.out[len(h.out)-1]; len(h.in) != len(h.out) || last.State != retry.NotStarted {
+					t.Errorf("admitted %d, settled %+v; want the retry given back", len(h.in), h.out)
+				}
+			})
+		})
+	}
+}
+
+// A slowStarter waits in Start, from some attempt on.
+type slowStarter struct {
+	fakeGate
+	wait   time.Duration
+	from   int
+	begins []time.Time
+}
+
+func (g *slowStarter) Start(_ context.Context, a *retry.Attempt) error {
+	g.begins = append(g.begins, a.Begins)
+	if a.Number >= g.from {
+		time.Sleep(g.wait)
+	}
+	return nil
+}
+
+// A leave that lapses during the wait ends the call before the attempt, and is not asked about where there was no wait.
+func TestRecheck(t *testing.T) {
+	for _, test := range []struct {
+		backoff backoff.Strategy
+		calls   int
+		asked   int
+	}{{second, 1, 1}, {immediate, 3, 0}} {
+		synctest.Test(t, func(t *testing.T) {
+			before := &fakeGate{}
+			g := &lapsing{}
+			fn, calls := always(transient)
+			err := retry.Run(t.Context(), &retry.Policy{Gates: []retry.Gate{before, g}, Backoff: test.backoff}, fn)
+			if *calls != test.calls || g.asked != test.asked || errors.Is(err, refused) != (test.asked > 0) {
+				t.Errorf("%d calls, asked %d times, %v; want %d and %d", *calls, g.asked, err, test.calls, test.asked)
+			}
+			if test.asked > 0 && before.out[1].State != retry.NotStarted {
+				t.Errorf("told %+v; want the retry given back", before.out)
+			}
+		})
+	}
+}
+
+type lapsing struct {
+	fakeGate
+	asked int
+}
+
+func (g *lapsing) Recheck(_ context.Context, a *retry.Attempt) error { g.asked++; return refused }

@@ -39,6 +39,7 @@ type call struct {
 	attempt retry.Attempt // as the gates were told of it
 	outcome retry.Outcome // while they are told of it
 	halter  retry.Halter
+	haltAt  int             // its place among the gates; -1 without one
 	halted  context.Context // of the present wait
 
 	few  [4]uint64 // the notes of the gates
@@ -53,10 +54,10 @@ func at(t time.Duration) time.Time { return epoch.Add(t) }
 
 // open begins a call. It says whether the first attempt begins.
 func (c *call) open(p *retry.Policy, id uint64, lane uint32, now time.Duration) bool {
-	*c = call{policy: p, started: now, began: now, attempt: retry.Attempt{Call: id, Lane: lane}}
-	for _, g := range p.Gates {
+	*c = call{policy: p, started: now, began: now, haltAt: -1, attempt: retry.Attempt{Call: id, Lane: lane}}
+	for i, g := range p.Gates {
 		if h, ok := g.(retry.Halter); ok {
-			c.halter = h
+			c.halter, c.haltAt = h, i
 			break
 		}
 	}
@@ -65,7 +66,10 @@ func (c *call) open(p *retry.Policy, id uint64, lane uint32, now time.Duration) 
 	}
 	err := c.admit(now)
 	if err == nil {
-		err = c.depart()
+		_, err = c.awaken(now)
+	}
+	if err == nil {
+		err = c.lastWord()
 	}
 	if err != nil {
 		return c.finish(err, now)
@@ -124,12 +128,16 @@ func (c *call) wake(now time.Duration) bool {
 	if c.stopped() {
 		return c.finish(context.Cause(c.halted), now)
 	}
-	if c.wait > 0 {
+	asked, err := c.awaken(now)
+	if err != nil {
+		return c.finish(err, now)
+	}
+	if c.wait > 0 || asked {
 		if err := c.validate(now); err != nil {
 			return c.finish(err, now)
 		}
 	}
-	if err := c.depart(); err != nil {
+	if err := c.lastWord(); err != nil {
 		return c.finish(err, now)
 	}
 	c.begin(now)

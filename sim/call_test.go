@@ -74,8 +74,22 @@ type starter struct {
 }
 
 func (s *starter) Start(_ context.Context, a *retry.Attempt) error {
-	s.write("%s starts %s, note %d", s.name, s.attempt(a), a.Kept())
+	s.write("%s starts %s, note %d, at %v", s.name, s.attempt(a), a.Kept(), a.Begins.Sub(s.start))
 	if a.Number == s.stay {
+		return errRefused
+	}
+	return nil
+}
+
+// A rechecker also has a word after a wait.
+type rechecker struct {
+	witness
+	lapse int // of this attempt
+}
+
+func (r *rechecker) Recheck(_ context.Context, a *retry.Attempt) error {
+	r.write("%s rechecks %s, note %d", r.name, r.attempt(a), a.Kept())
+	if a.Number == r.lapse {
 		return errRefused
 	}
 	return nil
@@ -87,7 +101,7 @@ type halter struct {
 	ctx context.Context
 }
 
-func (h *halter) Halted() context.Context { return h.ctx }
+func (h *halter) Halted(*retry.Attempt) context.Context { return h.ctx }
 
 func (h *halter) Admit(ctx context.Context, a *retry.Attempt) error {
 	if h.ctx.Err() != nil {
@@ -169,7 +183,7 @@ func invent(seed uint64) story {
 		all := []retry.Gate{
 			&witness{d, "a", refusals[0]}, nil, &starter{witness{d, "b", refusals[1]}, refusals[2]},
 			&halter{starter{witness{d, "c", refusals[3]}, refusals[4]}, halted},
-			&witness{d, "d", refusals[5]}, &starter{witness{d, "e", refusals[6]}, refusals[7]},
+			&rechecker{witness{d, "d", refusals[5]}, refusals[8]}, &starter{witness{d, "e", refusals[6]}, refusals[7]},
 		}
 		for _, i := range order[:min(gates, len(order))] {
 			p.Gates = append(p.Gates, all[i])

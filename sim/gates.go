@@ -12,12 +12,12 @@ func (c *call) admit(now time.Duration) error {
 	if len(c.policy.Gates) == 0 {
 		return nil
 	}
-	if c.halter != nil {
-		c.halted = c.halter.Halted()
-	}
 	a := &c.attempt
-	a.Policy, a.Number, a.At, a.Wait = c.policy, c.attempts+1, at(now), c.wait
+	a.Policy, a.Number, a.At, a.Wait, a.Begins = c.policy, c.attempts+1, at(now), c.wait, time.Time{}
 	a.Err, a.Class, a.Unknown = c.err, c.class, c.unknown
+	if c.halter != nil {
+		c.halted = c.halter.Halted(a)
+	}
 	for i, g := range c.policy.Gates {
 		if g != nil {
 			a.Note = c.note(i)
@@ -31,17 +31,39 @@ func (c *call) admit(now time.Duration) error {
 	return nil
 }
 
-// depart asks those gates that have a word when an attempt begins, the first gate last.
-func (c *call) depart() error {
-	for i := len(c.policy.Gates) - 1; i >= 0; i-- {
-		if s, ok := c.policy.Gates[i].(retry.Starter); ok {
-			c.attempt.Note = c.note(i)
-			if err := s.Start(context.Background(), &c.attempt); err != nil {
-				return err
+// awaken asks the gates, all but the halter, whether an admitted attempt may begin. asked says that a gate was that may
+// have waited, as none does here.
+func (c *call) awaken(now time.Duration) (asked bool, _ error) {
+	c.attempt.Begins = at(now)
+	if c.wait > 0 {
+		for i, g := range c.policy.Gates {
+			if r, ok := g.(retry.Rechecker); ok {
+				c.attempt.Note = c.note(i)
+				if err := r.Recheck(context.Background(), &c.attempt); err != nil {
+					return asked, err
+				}
 			}
 		}
 	}
-	return nil
+	for i := len(c.policy.Gates) - 1; i >= 0; i-- {
+		if s, ok := c.policy.Gates[i].(retry.Starter); ok && i != c.haltAt {
+			asked = true
+			c.attempt.Note = c.note(i)
+			if err := s.Start(context.Background(), &c.attempt); err != nil {
+				return asked, err
+			}
+		}
+	}
+	return asked, nil
+}
+
+// lastWord asks the halter, if there is one, whether the attempt may begin.
+func (c *call) lastWord() error {
+	if c.halter == nil {
+		return nil
+	}
+	c.attempt.Note = c.note(c.haltAt)
+	return c.halter.Start(context.Background(), &c.attempt)
 }
 
 // settle tells the gates, in reverse order, how the attempt that they hold ended. The engine does not

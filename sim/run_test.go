@@ -209,8 +209,8 @@ func newLever(from int) *lever {
 	return l
 }
 
-func (l *lever) release()                { l.ctx, l.pull = context.WithCancelCause(context.Background()) }
-func (l *lever) Halted() context.Context { return l.ctx }
+func (l *lever) release()                              { l.ctx, l.pull = context.WithCancelCause(context.Background()) }
+func (l *lever) Halted(*retry.Attempt) context.Context { return l.ctx }
 func (l *lever) Admit(_ context.Context, a *retry.Attempt) error {
 	if a.Number >= l.from && l.ctx.Err() != nil {
 		return errStop

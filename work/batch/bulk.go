@@ -135,8 +135,8 @@ func (f *flight[T, V]) board() (context.Context, context.CancelFunc) {
 // stopped says that a stop came while the members boarded.
 func (f *flight[T, V]) stopped() error {
 	for _, g := range f.hall.run.policy.Gates {
-		if h, ok := g.(retry.Halter); ok && h.Halted().Err() != nil {
-			return retry.Mark(fmt.Errorf("stopped before it was sent: %w", context.Cause(h.Halted())), retry.Transient)
+		if h, ok := g.(retry.Halter); ok && h.Halted(&retry.Attempt{Number: 1}).Err() != nil {
+			return retry.Mark(fmt.Errorf("stopped before it was sent: %w", context.Cause(h.Halted(&retry.Attempt{Number: 1}))), retry.Transient)
 		}
 	}
 	return nil
