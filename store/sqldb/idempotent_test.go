@@ -60,5 +60,3 @@ func TestLeasesEndByTheClockOfTheStore(t *testing.T) {
 		}
 	})
 }
-
-func crashChild() {}
