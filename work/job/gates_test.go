@@ -227,6 +227,7 @@ func TestPanic(t *testing.T) {
 				t.Fatal(err)
 			}
 			var p *job.Panic
+			begun := time.Now()
 			func() {
 				defer func() { p, _ = recover().(*job.Panic) }()
 				r.runner.Workers = 2
@@ -236,6 +237,9 @@ func TestPanic(t *testing.T) {
 				t.Fatalf("%s: Run panicked with %v; want %s", name, p, test.text)
 			}
 			<-quiet // it was told, and waited for
+			if took := time.Since(begun); took != time.Second {
+				t.Errorf("%s: Run took %v; want 1s, without grace", name, took)
+			}
 			r.see("o", job.Waiting)
 			if got := r.see("j", job.Waiting); got.History[0].Err != test.text || !got.Open {
 				t.Errorf("%+v; want the panic in the history, and the step open", got)

@@ -85,7 +85,17 @@ func (h *hold) renewals(ctx context.Context, until time.Time) error {
 // persistence is how often a change is asked for of a store that does not answer: until the lease is lost.
 var persistence = &retry.Policy{
 	Name: "job.store", MaxAttempts: retry.Unlimited, MaxElapsed: 1 << 62, Expected: -1, Idempotent: true, Nested: true,
-	Backoff: backoff.Exponential{Base: 10 * time.Millisecond, Max: time.Second},
+	Backoff: backoff.Exponential{Base: 10 * time.Millisecond, Max: time.Second}, Classify: refusal,
+}
+
+// refusal tells what a store refuses for good from what it cannot do now. Of the latter, a full disk is a kind.
+func refusal(err error) retry.Class {
+	for _, final := range []error{ErrLeaseLost, ErrSequence, ErrLongState, ErrNotFound, ErrStatus} {
+		if errors.Is(err, final) {
+			return retry.Permanent
+		}
+	}
+	return retry.Ambiguous
 }
 
 // change makes a change of the store, and does not give up before ctx ends, the lease is lost, or the runner has had no more

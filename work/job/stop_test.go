@@ -138,6 +138,88 @@ func TestStoreAway(t *testing.T) {
 	})
 }
 
+// When the store is away for longer than the lease, the job is left to whoever takes it next.
+func TestStoreAwayForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		away := false
+		var log []string
+		r := newRig(t, job.Handler{Steps: steps(2, job.Idempotent, &log, func(context.Context, int, *job.Task) error {
+			away = len(log) == 1
+			return nil
+		})})
+		r.store.Before = func(m string) error {
+			if away {
+				return retry.Mark(errors.New("disk full"), retry.Permanent) // which does not make it so for the job
+			}
+			return nil
+		}
+		r.enqueue("j")
+		stop := start(t, r.runner)
+		time.Sleep(job.DefaultLease - time.Second)
+		if last := r.kinds()[len(r.kinds())-1]; last != "store failed" {
+			t.Errorf("while the lease runs, the last event is %q; want that it waits", last)
+		}
+		time.Sleep(2 * time.Second)
+		r.mu.Lock()
+		ours := slices.DeleteFunc(slices.Clone(r.events), func(e job.Event) bool { return e.Kind == job.StoreFailed })
+		r.mu.Unlock()
+		if len(ours) != 2 || ours[1].Kind != job.LeaseLost || !errors.Is(ours[1].Err, job.ErrLeaseLost) {
+			t.Errorf("events: %+v; want the lease lost when it ended", ours)
+		}
+		away = false
+		time.Sleep(time.Minute)
+		stop()
+		r.see("j", job.Done)
+		if s := strings.Join(log, ""); s != "112" {
+			t.Errorf("ran %q; want 112: step 1 had not been saved", s)
+		}
+	})
+}
+
+// Jobs that the store hands out while Run is told to stop are given back.
+func TestStopDuringALook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log []string
+		r := newRig(t, job.Handler{Steps: steps(1, job.Safe, &log, nil)})
+		r.store.Before = func(m string) error {
+			if m == "Take" {
+				time.Sleep(2 * time.Second)
+			}
+			return nil
+		}
+		r.enqueue("j")
+		r.run(time.Second)
+		if got := r.see("j", job.Waiting); got.Fence != 1 || got.Attempts != 0 || got.Left != 0 || len(log) != 0 {
+			t.Errorf("%+v; want it taken, and given back at once", got)
+		}
+	})
+}
+
+// A job that is enqueued while the runner waits is taken at once, and one that failed when it is due again.
+func TestLooksInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var at []time.Duration
+		var begun time.Time
+		r := newRig(t, job.Handler{
+			Policy: &retry.Policy{Backoff: backoff.Constant{Wait: 7 * time.Millisecond, Jitter: backoff.None}},
+			Steps: []job.Step{{Effect: job.Safe, Do: func(context.Context, *job.Task) error {
+				at = append(at, time.Since(begun))
+				return errBusy
+			}}},
+		})
+		r.runner.Workers, r.runner.Poll = 4, time.Hour
+		stop := start(t, r.runner)
+		time.Sleep(time.Second)
+		begun = time.Now()
+		r.enqueue("j")
+		time.Sleep(time.Second)
+		stop()
+		if want := []time.Duration{0, 7 * time.Millisecond, 14 * time.Millisecond}; !slices.Equal(at, want) {
+			t.Errorf("attempts at %v; want %v", at, want)
+		}
+	})
+}
+
 // Every answer of the store gets lost once: nothing is done twice, and nothing is left undone.
 func TestLostAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

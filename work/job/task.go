@@ -89,11 +89,12 @@ func (t *Task) save(ctx context.Context, f func(*Checkpoint)) error {
 	return err
 }
 
-// learn finds out which checkpoint is the last one, after the answer to a Save went unheard. t.mu is held.
+// learn finds out which checkpoint is the last one, after the answer to a Save went unheard. That of another
+// worker does no harm: the next Save is refused. t.mu is held.
 func (t *Task) learn(ctx context.Context) error {
 	r, err := t.hold.store.Load(ctx, t.id)
 	switch {
-	case errors.Is(err, ErrNotFound), err == nil && r.Fence != t.hold.lease.Fence:
+	case errors.Is(err, ErrNotFound):
 		return ErrLeaseLost
 	case err == nil:
 		t.saved, t.doubt = r.Checkpoint, false
