@@ -74,15 +74,15 @@ func (g *Gate) Settle(a *retry.Attempt, o *retry.Outcome) {
 	}
 }
 
-// Halted returns a context that ends when calls through this gate that wait for a retry must end, with an
-// [*Error] as its cause. It is not ended any more once the scope lets retries pass again.
-func (g *Gate) Halted() context.Context {
+// Halted returns a context that ends when a call through this gate must end that waits with an attempt like a,
+// with an [*Error] as its cause. It is not ended any more once the scope lets such attempts pass again.
+func (g *Gate) Halted(a *retry.Attempt) context.Context {
 	if g.leaf == nil {
 		e := newEnding()
 		e.cancel(errNoGate)
 		return e.ctx
 	}
-	return g.leaf.halted[g.reducing/riskReducing].Load().ctx
+	return g.leaf.halted[g.way(a)].Load().ctx
 }
 
 // Bind returns a context for the work of one attempt that also ends, with an [*Error] as its cause, when a stop
@@ -138,16 +138,21 @@ func (g *Gate) watched(ctx context.Context, a *retry.Attempt, watches []*Watch) 
 	return err
 }
 
+// way is the way in that an attempt takes.
+func (g *Gate) way(a *retry.Attempt) int {
+	if a.Number > 1 {
+		return g.reducing + again
+	}
+	return g.reducing + first
+}
+
 // ask decides by the state of the scope, and draws from its ramps if told to.
 func (g *Gate) ask(a *retry.Attempt, draw bool) error {
 	if g.leaf == nil {
 		return errNoGate
 	}
 	v := g.leaf.view.Load()
-	way := g.reducing + first
-	if a.Number > 1 {
-		way = g.reducing + again
-	}
+	way := g.way(a)
 	if why := v.deny[way]; why != nil {
 		return why
 	}

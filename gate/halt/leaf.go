@@ -17,9 +17,9 @@ import (
 type leaf struct {
 	lanes   []lane // a power of two of them
 	view    atomic.Pointer[view]
-	halted  [2]atomic.Pointer[ending] // waits of plain and of risk-reducing calls
-	work    atomic.Pointer[ending]    // contexts of Bind
-	counted bool                      // attempts that ended are counted, too
+	halted  [ways]atomic.Pointer[ending] // waits, by the way in
+	work    atomic.Pointer[ending]       // contexts of Bind
+	counted bool                         // attempts that ended are counted, too
 	draws   atomic.Uint64
 }
 
@@ -55,7 +55,7 @@ func newLeaf(counted bool) *leaf {
 // set puts a view in force. It returns ends with the waits to end added. The tree's mu is held.
 func (l *leaf) set(v *view, ends []end) []end {
 	for i := range l.halted { // before anybody is let through, or new waits would end at once
-		l.halted[i].Load().renew(&l.halted[i], v.deny[i*riskReducing+again])
+		l.halted[i].Load().renew(&l.halted[i], v.deny[i])
 	}
 	l.work.Load().renew(&l.work, v.cancel)
 	l.view.Store(v) // before the flags: who sees a flag must see the view
@@ -68,7 +68,7 @@ func (l *leaf) set(v *view, ends []end) []end {
 		}
 	}
 	for i := range l.halted {
-		ends = l.halted[i].Load().end(v.deny[i*riskReducing+again], ends)
+		ends = l.halted[i].Load().end(v.deny[i], ends)
 	}
 	return l.work.Load().end(v.cancel, ends)
 }

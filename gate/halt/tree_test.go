@@ -31,7 +31,7 @@ func TestGate(t *testing.T) {
 
 func TestZeroGateRefuses(t *testing.T) {
 	var g halt.Gate
-	if passes(&g) != neither || passes(g.RiskReducing()) != neither || g.Halted().Err() == nil {
+	if passes(&g) != neither || passes(g.RiskReducing()) != neither || g.Halted(&retry.Attempt{Number: 2}).Err() == nil {
 		t.Error("a gate of no tree lets attempts pass")
 	}
 	ctx, cancel := g.Bind(t.Context())
@@ -66,7 +66,7 @@ func TestScopes(t *testing.T) {
 	deep := slices.Repeat([]string{"a"}, halt.MaxDepth+1)
 	for _, path := range [][]string{{""}, {"a", ""}, {"a\n"}, {"\xff"}, {strings.Repeat("a", halt.MaxSegment+1)}, deep} {
 		g := tree.Gate(path...)
-		if !errors.Is(g.Err(), halt.ErrScope) || passes(g) != neither || g.Halted().Err() == nil {
+		if !errors.Is(g.Err(), halt.ErrScope) || passes(g) != neither || g.Halted(&retry.Attempt{Number: 2}).Err() == nil {
 			t.Errorf("Gate(%q): %v, passes %v; want it to refuse", path, g.Err(), passes(g))
 		}
 		if err := try(g, 1, time.Now()); !errors.Is(err, halt.ErrHalted) || !errors.Is(err, halt.ErrScope) {

@@ -166,7 +166,7 @@ func TestK9RiskReducingOnly(t *testing.T) {
 		t.Errorf("place %v, cancel %v; want cancels only", passes(place), passes(cancel))
 	}
 	tree.Close()
-	if cancel.Halted().Err() != nil || place.Halted().Err() == nil {
+	if cancel.Halted(&retry.Attempt{Number: 2}).Err() != nil || place.Halted(&retry.Attempt{Number: 2}).Err() == nil {
 		t.Error("waits for cancels ended, or those for orders did not")
 	}
 }
