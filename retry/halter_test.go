@@ -343,6 +343,19 @@ func TestWhatEndsACallWhileAGateWaits(t *testing.T) {
 			change: func(p *retry.Policy, _ *fakeHalter) { p.MaxElapsed = 30 * time.Second },
 			want:   retry.ErrElapsed,
 		},
+		"Validate, without a backoff": {
+			change: func(p *retry.Policy, _ *fakeHalter) {
+				began := time.Now()
+				p.Backoff = immediate
+				p.Validate = func(context.Context, retry.Attempt) error {
+					if time.Since(began) > 0 {
+						return errPlain
+					}
+					return nil
+				}
+			},
+			want: retry.ErrInvalid,
+		},
 		"Validate": {
 			change: func(p *retry.Policy, _ *fakeHalter) {
 				asked := 0
