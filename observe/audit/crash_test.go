@@ -64,13 +64,16 @@ func TestKilled(t *testing.T) {
 	if testing.Short() {
 		cycles = 3
 	}
-	dir := t.TempDir()
+	var dir string
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	acknowledged := 0
 	for cycle := range cycles {
+		if cycle%50 == 0 {
+			dir = t.TempDir()
+		}
 		cmd := exec.Command(self)
 		cmd.Env = append(os.Environ(), "RELENT_AUDIT_VICTIM="+dir, fmt.Sprintf("RELENT_AUDIT_PREFIX=c%d", cycle))
 		out, err := cmd.StdoutPipe()
@@ -214,5 +217,33 @@ func TestDamagedBeforeTheEnd(t *testing.T) {
 	}
 	if _, err := f.Append(t.Context(), "other", audittest.Records("d", 1)); err != nil {
 		t.Errorf("another chain: %v", err)
+	}
+}
+
+// A reader follows while the writer crashes, and is started again: what was never acknowledged, and read nevertheless, is replaced.
+func TestFollowsOverRepair(t *testing.T) {
+	dir := t.TempDir()
+	write := func(prefixes ...string) {
+		f := openFile(t, dir, audit.FileOptions{})
+		defer f.Close()
+		for _, prefix := range prefixes {
+			if _, err := f.Append(t.Context(), "n", audittest.Records(prefix, 2)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	write("a", "b")
+	s := &audit.Segments{Dir: dir}
+	_, after, err := s.Query(t.Context(), audit.Filter{}, audit.Cursor{}, 0)
+	if err != nil || after.Sequence != 4 {
+		t.Fatal(after, err)
+	}
+	l := locate(t, dir)[3] // b is left without its second record
+	text, _ := os.ReadFile(l.file)
+	os.WriteFile(l.file, text[:l.begin], 0o600)
+	write("a longer one ", "c")
+	found, _, err := s.Query(t.Context(), audit.Filter{}, after, 0)
+	if err != nil || len(found) != 2 || found[0].ID != "caaa" || found[0].Sequence != 5 {
+		t.Errorf("Query() = %+v, %v; want those of c", found, err)
 	}
 }

@@ -306,7 +306,22 @@ func TestWrongFiles(t *testing.T) {
 	if _, err := s.Links(ctx, "n", 4, 3); err == nil {
 		t.Error("Links reads on in a folder")
 	}
+	if _, err := s.scanSegment(ctx, "n", &place{name: segmentName(3)}, 1, readAll, nil); err == nil {
+		t.Error("a reader that is on its way reads on in a folder")
+	}
 	replace(segment(dir, 3), empty)
+	for range 2 { // a segment of which nothing was read
+		if links, err := s.Links(ctx, "n", 2, 0); err != nil || len(links) != 1 {
+			t.Errorf("Links() before an empty segment = %d, %v", len(links), err)
+		}
+		if links, err := s.Links(ctx, "n", 3, 0); err != nil || len(links) != 0 {
+			t.Errorf("Links() of an empty segment = %d, %v", len(links), err)
+		}
+	}
+	s.places["n"] = place{next: 2, name: segmentName(99)} // of a segment that is gone
+	if links, err := s.Links(ctx, "n", 2, 0); err != nil || len(links) != 1 {
+		t.Errorf("Links() from a segment that is gone = %d, %v", len(links), err)
+	}
 	if h, err := s.Heads(ctx); err != nil || len(h) != 0 {
 		t.Errorf("Heads() with an empty last segment = %v, %v", h, err)
 	}
@@ -581,6 +596,22 @@ func TestContextEndsOnTheWay(t *testing.T) {
 	}
 }
 
+// hasty returns a store that syncs nothing.
+func hasty(dir string) *File {
+	return &File{
+		segments: Segments{Dir: dir}, segmentBytes: defaultSegmentBytes, appends: make(map[string]*tail), points: make(map[string]uint64),
+		syncDir: func(string) error { return nil },
+		open: func(name string, flag int) (handle, error) {
+			f, err := os.OpenFile(name, flag, 0o600)
+			return hastyFile{f}, err
+		},
+	}
+}
+
+type hastyFile struct{ *os.File }
+
+func (hastyFile) Sync() error { return nil }
+
 // Whatever stands in a file, readers and writers bear it.
 func FuzzSegment(f *testing.F) {
 	links, head, _ := Extend(Head{Chain: "n"}, testRecords("a", 3))
@@ -601,10 +632,7 @@ func FuzzSegment(f *testing.F) {
 		s.Query(t.Context(), Filter{}, Cursor{}, 0)
 		s.Heads(t.Context())
 		before, badBefore := Verify(t.Context(), s, "n", Verification{})
-		file, err := OpenFile(dir, FileOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		file := hasty(dir)
 		defer file.Close()
 		h, err := file.Append(t.Context(), "n", testRecords("new", 2))
 		if err != nil {

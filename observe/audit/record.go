@@ -14,11 +14,11 @@ import (
 // written. Texts are UTF-8 of bounded length: see [Record.Bounded].
 type Record struct {
 	// Place.
-	ID       string        `json:"id"`             // a new one for each record: appending it again adds nothing
-	Chain    string        `json:"chain"`          // set by the store
-	Sequence uint64        `json:"seq"`            // set by the store; from 1
-	Time     time.Time     `json:"time"`           // wall clock, to the microsecond, UTC
-	Mono     time.Duration `json:"mono,omitempty"` // monotonic clock of the process, from an arbitrary start
+	ID       string        `json:"id,omitempty"`    // a new one for each record: appending it again adds nothing
+	Chain    string        `json:"chain,omitempty"` // set by the store
+	Sequence uint64        `json:"seq,omitempty"`   // set by the store; from 1
+	Time     time.Time     `json:"time"`            // wall clock, to the microsecond, UTC
+	Mono     time.Duration `json:"mono,omitempty"`  // monotonic clock of the process, from an arbitrary start
 	Node     string        `json:"node,omitempty"`
 	Build    string        `json:"build,omitempty"`
 	Config   string        `json:"config,omitempty"` // hash of the configuration
@@ -34,7 +34,7 @@ type Record struct {
 
 	// What.
 	Attempt  int      `json:"attempt,omitempty"`
-	Decision Decision `json:"decision"`
+	Decision Decision `json:"decision,omitempty"`
 	Rule     string   `json:"rule,omitempty"` // what decided
 	Scope    string   `json:"scope,omitempty"`
 	State    string   `json:"state,omitempty"` // that a command asked for

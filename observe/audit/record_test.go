@@ -79,6 +79,19 @@ func TestExtendRefuses(t *testing.T) {
 	}
 }
 
+func TestCursor(t *testing.T) {
+	c := audit.Cursor{Chain: "b", Sequence: 5}
+	for _, test := range []struct {
+		chain    string
+		sequence uint64
+		want     bool
+	}{{"a", 9, false}, {"b", 4, false}, {"b", 5, false}, {"b", 6, true}, {"c", 1, true}} {
+		if got := c.Before(&audit.Record{Chain: test.chain, Sequence: test.sequence}); got != test.want {
+			t.Errorf("%v before %s/%d: %v; want %v", c, test.chain, test.sequence, got, test.want)
+		}
+	}
+}
+
 func TestHashText(t *testing.T) {
 	var h audit.Hash
 	if err := json.Unmarshal([]byte(`"`+strings.Repeat("ab", 32)+`"`), &h); err != nil || h[31] != 0xab {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"io/fs"
 	"math"
@@ -34,7 +35,9 @@ type place struct {
 	next   uint64 // sequence of the record that begins there
 	name   string // of the segment
 	offset int64
-	hash   Hash // of the record before; of no use if known is not set
+	begin  int64  // offset of the line before
+	sum    uint32 // of that line: it shows whether the file is still the same
+	hash   Hash   // of the record before; of no use if known is not set
 	known  bool
 	line   // the one before, for its batch
 }
@@ -93,9 +96,9 @@ func (s *Segments) scan(ctx context.Context, chain string, from, to uint64, f fu
 		return err
 	}
 	s.mu.Lock()
-	p, ok := s.places[chain]
+	p := s.places[chain]
 	s.mu.Unlock()
-	if ok && p.next == from {
+	if p.next == from && p.fresh(s.chainDir(chain)) {
 		i := max(0, slices.Index(names, p.name))
 		names = names[i:]
 	} else {
@@ -114,6 +117,21 @@ func (s *Segments) scan(ctx context.Context, chain string, from, to uint64, f fu
 	}
 	s.keep(chain, p)
 	return nil
+}
+
+// fresh says whether the line before p is still what it was. A writer that was started again may have cut off what was never acknowledged,
+// and written something else there.
+func (p *place) fresh(dir string) bool {
+	if p.offset == afterHeader {
+		return false // nothing was read of it, so nothing is lost
+	}
+	file, err := os.Open(filepath.Join(dir, p.name))
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	b, size, err := readLine(newReader(io.NewSectionReader(file, p.begin, p.offset-p.begin)))
+	return err == nil && size == p.offset-p.begin && crc32.Checksum(b, castagnoli) == p.sum
 }
 
 // keep remembers where a reader stopped, so that the next page begins there.
@@ -143,7 +161,7 @@ func (s *Segments) scanSegment(ctx context.Context, chain string, p *place, from
 			return false, err
 		}
 		after, err := parseHeader(b)
-		p.offset = size
+		p.offset, p.begin, p.sum = size, 0, crc32.Checksum(b, castagnoli)
 		if err != nil || after.Chain != chain || segmentName(after.Sequence+1) != p.name || p.known && (after.Sequence+1 != p.next || after.Hash != p.hash) {
 			after = Head{Chain: chain, Sequence: max(p.next, 1) - 1}
 			if !f(Link{Chain: chain, Body: bytes.Clone(b)}) {
@@ -176,7 +194,8 @@ func (s *Segments) scanSegment(ctx context.Context, chain string, p *place, from
 			seen = p.next
 		}
 		goOn := seen < from || f(link)
-		p.next, p.offset, p.hash, p.line = seen+1, p.offset+size, link.Hash, line{first: l.first, last: l.last}
+		p.next, p.hash, p.line = seen+1, link.Hash, line{first: l.first, last: l.last}
+		p.begin, p.offset, p.sum = p.offset, p.offset+size, crc32.Checksum(b, castagnoli)
 		if !goOn {
 			return false, nil
 		}
