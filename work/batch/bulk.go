@@ -75,19 +75,21 @@ func (f *flight[T, V]) fly() {
 	defer cancel()
 	var items []Item[T]
 	for _, m := range f.members {
-		if m.boarded {
-			items = append(items, m.item)
+		if !m.boarded {
+			continue
 		}
+		if err := f.stopped(m); err != nil {
+			m.boarded = false
+			m.answer <- Answer[V]{Err: err}
+			continue
+		}
+		*m.attempts++
+		items = append(items, m.item)
 	}
-	if err := f.stopped(); err != nil || len(items) == 0 {
+	if len(items) == 0 {
 		done = true
-		f.land(nil, err)
+		f.land(nil, nil)
 		return
-	}
-	for _, m := range f.members {
-		if m.boarded {
-			*m.attempts++
-		}
 	}
 	answers, err := h.fn(ctx, items)
 	done = true
@@ -132,11 +134,13 @@ func (f *flight[T, V]) board() (context.Context, context.CancelFunc) {
 	}
 }
 
-// stopped says that a stop came while the members boarded.
-func (f *flight[T, V]) stopped() error {
+// stopped says that a stop of m came while the others boarded.
+func (f *flight[T, V]) stopped(m *member[T, V]) error {
 	for _, g := range f.hall.run.policy.Gates {
-		if h, ok := g.(retry.Halter); ok && h.Halted(&retry.Attempt{Number: 1}).Err() != nil {
-			return retry.Mark(fmt.Errorf("stopped before it was sent: %w", context.Cause(h.Halted(&retry.Attempt{Number: 1}))), retry.Transient)
+		if h, ok := g.(retry.Halter); ok {
+			if halted := h.Halted(&m.now); halted.Err() != nil {
+				return retry.Mark(fmt.Errorf("stopped before it was sent: %w", context.Cause(halted)), retry.Transient)
+			}
 		}
 	}
 	return nil

@@ -221,8 +221,11 @@ func TestBulkTimeouts(t *testing.T) {
 func TestBulkLinger(t *testing.T) {
 	for linger, want := range map[time.Duration]string{-1: "0 1 2|0|1|2", 0: "0 1 2|0 1|2", time.Second: "0 1 2|0 1 2"} {
 		synctest.Test(t, func(t *testing.T) {
+			var mu sync.Mutex
 			var sent []string
 			_, err := batch.Bulk(t.Context(), &retry.Policy{Backoff: steady}, count(3), func(_ context.Context, i items) (list answers, _ error) {
+				mu.Lock()
+				defer mu.Unlock()
 				s := []string{}
 				for _, item := range i {
 					s = append(s, fmt.Sprint(item.Value))

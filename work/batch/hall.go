@@ -135,6 +135,7 @@ type member[T, V any] struct {
 	item     Item[T]
 	attempts *int
 	answer   chan Answer[V]
+	now      retry.Attempt // what there is to know of the present one
 
 	called  chan struct{} // closed when there is a flight
 	flight  *flight[T, V] // guarded by hall.mu until called is closed
@@ -146,6 +147,7 @@ func (m *member[T, V]) Admit(context.Context, *retry.Attempt) error { return nil
 
 // Start waits for a flight.
 func (m *member[T, V]) Start(ctx context.Context, a *retry.Attempt) error {
+	m.now = retry.Attempt{Policy: a.Policy, Call: a.Call, Number: a.Number, At: a.At, Begins: a.Begins, Err: a.Err, Class: a.Class, Unknown: a.Unknown, Lane: a.Lane}
 	m.hall.join(m)
 	halted := a.Halted()
 	select {

@@ -2,6 +2,7 @@ package job
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/relent-go/relent/retry"
@@ -43,7 +44,7 @@ func (a *attempt) attend(ctx context.Context, s *Step) (err, refusal error) {
 		inner, cancel = context.WithTimeoutCause(inner, d, retry.ErrAttemptTimeout)
 		defer cancel()
 	}
-	g.outcome = retry.Outcome{State: retry.Panicked, Start: time.Now()}
+	g.outcome = retry.Outcome{State: retry.Panicked, Start: g.attempt.Begins}
 	if s.Do == nil {
 		err = retry.Mark(retry.ErrNilFunc, retry.Permanent)
 	} else {
@@ -89,15 +90,25 @@ func (g *gating) admit(ctx context.Context) error {
 	return nil
 }
 
+// start asks the gates that have a word when an attempt begins, in reverse order, the stop last.
 func (g *gating) start(ctx context.Context) error {
+	g.attempt.Begins = time.Now()
+	haltAt := slices.IndexFunc(g.gates, func(gate retry.Gate) bool {
+		_, ok := gate.(retry.Halter)
+		return ok
+	})
 	for i := len(g.gates) - 1; i >= 0; i-- {
-		if s, ok := g.gates[i].(retry.Starter); ok {
+		if s, ok := g.gates[i].(retry.Starter); ok && i != haltAt {
 			if err := s.Start(ctx, g.of(i)); err != nil {
 				return err
 			}
+			g.attempt.Begins = time.Now() // it may have waited
 		}
 	}
-	return nil
+	if haltAt < 0 {
+		return nil
+	}
+	return g.gates[haltAt].(retry.Halter).Start(ctx, g.of(haltAt))
 }
 
 func (g *gating) settle() {

@@ -80,6 +80,40 @@ func TestGates(t *testing.T) {
 	})
 }
 
+// stop is a gate that is a stop switch, and waits to be asked.
+type stop struct{ gate }
+
+func (*stop) Halted(*retry.Attempt) context.Context { return context.Background() }
+
+// waiting is a gate that takes its time.
+type waiting struct {
+	gate
+	begins []time.Duration // from admission to Start
+}
+
+func (w *waiting) Start(ctx context.Context, a *retry.Attempt) error {
+	w.begins = append(w.begins, a.Begins.Sub(a.At))
+	time.Sleep(time.Second)
+	return w.gate.Start(ctx, a)
+}
+
+// A stop has the last word wherever it stands, and each gate is told when it is asked.
+func TestStopHasTheLastWord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log []string
+		first, second := &waiting{gate: gate{name: "a", log: &log}}, &waiting{gate: gate{name: "bb", log: &log}}
+		r := newRig(t, job.Handler{Policy: &retry.Policy{Gates: []retry.Gate{first, &stop{gate{name: "stop", log: &log}}, second}}, Steps: steps(1, job.Safe, &log, nil)})
+		r.enqueue("j")
+		r.run(time.Minute)
+		if want := []string{"a admit 1", "stop admit 1", "bb admit 1", "bb start", "a start", "stop start", "1"}; !slices.Equal(log[:7], want) {
+			t.Errorf("the gates saw %q; want %q", log, want)
+		}
+		if !slices.Equal(append(second.begins, first.begins...), []time.Duration{0, time.Second}) {
+			t.Errorf("asked %v and %v after admission; want 0 and 1s", second.begins, first.begins)
+		}
+	})
+}
+
 // A step that ends because the runner stops says nothing about the other side.
 func TestGatesHearOfAStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
