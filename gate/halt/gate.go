@@ -127,8 +127,12 @@ func (g *Gate) begin(ctx context.Context, a *retry.Attempt, l *lane) error {
 // watched tells the watches of an attempt, and returns the first refusal.
 func (g *Gate) watched(ctx context.Context, a *retry.Attempt, watches []*Watch) (err error) {
 	n, of := nth(ctx, a)
+	begins := a.Begins // after all other gates, whatever they waited for
+	if begins.IsZero() {
+		begins = a.At.Add(a.Wait)
+	}
 	for _, w := range watches {
-		if err = w.begin(n, of, a.At.Add(a.Wait)); err != nil && g.reducing != 0 {
+		if err = w.begin(n, of, begins); err != nil && g.reducing != 0 {
 			err = g.ask(a, false) // as the limit left the scope
 		}
 		if err != nil {

@@ -35,9 +35,7 @@ var errNoLease = errors.New("the control plane has not been heard for longer tha
 func (t *Tree) Heartbeat(at time.Time) {
 	t.open()
 	now := time.Now()
-	if at.After(now) {
-		at = now
-	}
+	at = now.Add(-max(0, now.Sub(at))) // by the monotonic clock from here on, whatever at was read from
 	t.mu.Lock()
 	until := at.Add(t.Lease)
 	if t.Lease <= 0 || !t.heard || !until.After(t.until) {
@@ -139,8 +137,16 @@ func (t *Tree) sink(which *bool, err error) {
 	}
 }
 
-// note records what became of a condition.
+// note records what became of a condition. What becomes of that record changes no condition: a Recorder that
+// fails now and then would be asked without end. The next command shows how it is.
 func (t *Tree) note(action Action, which int, err error, at time.Time) {
+	if t.Recorder != nil {
+		t.Recorder.Record(notice(action, which, err, at))
+	}
+}
+
+// notice is the record of what became of a condition.
+func notice(action Action, which int, err error, at time.Time) Record {
 	why := [conditions]string{lease: "control plane", audit: "audit sink"}[which]
-	t.record(Record{Action: action, Scope: Global, Who: "tree", Source: "tree", Why: why, At: at, Err: err})
+	return Record{Action: action, Scope: Global, Who: "tree", Source: "tree", Why: why, At: at, Err: err}
 }

@@ -7,7 +7,8 @@ import "time"
 // [Tree.Stop], but not [Tree.Resume]. It must be safe for concurrent use.
 type Recorder interface {
 	// Record returns when the record is as durable as it will get. An error makes the tree refuse order
-	// retries, as [Tree.AuditFailed] does, until a record succeeds.
+	// retries, as [Tree.AuditFailed] does, until a record succeeds. Only what became of the control plane
+	// and the audit sink themselves (ActionLost, ActionBack) is told without regard to that.
 	Record(Record) error
 }
 

@@ -57,8 +57,12 @@ func (t *Tree) Resume(c Release) (Record, error) {
 	if err != nil {
 		return refuse(err)
 	}
+	if !c.Drill {
+		r.Epoch++ // as it will be
+	}
 	r.Took = time.Since(began)
 	if err := t.record(r); err != nil {
+		r.Epoch = t.epoch(n)
 		return refuse(wrap(ErrRecord, err)) // nobody may know of it, so it does not happen
 	}
 	if c.Drill {
@@ -66,10 +70,16 @@ func (t *Tree) Resume(c Release) (Record, error) {
 	}
 	if err := t.lift(n, c.Epoch); err != nil {
 		t.save(false)
+		r.Epoch = t.epoch(n)
 		return refuse(err)
 	}
-	r.Epoch = c.Epoch + 1
 	return r, nil
+}
+
+func (t *Tree) epoch(n *node) uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return n.epoch
 }
 
 // find returns a scope that exists. mu is held.

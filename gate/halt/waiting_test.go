@@ -62,3 +62,22 @@ func TestNoRetriesLeavesFirstAttemptsWaiting(t *testing.T) {
 		})
 	}
 }
+
+// limitedTo returns a policy of a gate and a number of slots; 0 for as many as there are calls.
+func limitedTo(slots int, g *halt.Gate) *retry.Policy {
+	p := &retry.Policy{Gates: []retry.Gate{g}}
+	if slots > 0 {
+		p.Gates = append(p.Gates, &limit.Concurrency{Max: slots, MaxWait: limit.Forever})
+	}
+	return p
+}
+
+func call(t *testing.T, p *retry.Policy, work func()) error {
+	return retry.Run(t.Context(), p, func(context.Context) error { work(); return nil })
+}
+
+func hold(really bool, d time.Duration) {
+	if really {
+		time.Sleep(d)
+	}
+}
