@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"slices"
 	"strings"
 	"sync/atomic"
 )
@@ -256,7 +257,7 @@ func operation(query, otherwise string) string {
 	case "begin", "commit":
 		return words[0]
 	case "rollback":
-		if len(words) == 1 || words[1] != "to" {
+		if !slices.Contains(words, "to") {
 			return words[0]
 		}
 	}

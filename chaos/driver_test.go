@@ -187,13 +187,18 @@ func TestDriverFaults(t *testing.T) {
 				if e, ok := errors.AsType[*chaos.Error](err); err != nil && (!ok || e.Op != op || e.Fault != fault) {
 					t.Errorf("%v", err)
 				}
-				got := strings.TrimPrefix(strings.TrimSuffix(d.take(), ", close rows"), "reset")
-				got = strings.TrimPrefix(got, ", ")
+				got := d.take()
 				applied := fault != chaos.Fail && fault != chaos.Cut
 				if op != "connect" && applied != strings.Contains(got, apply) {
 					t.Errorf("reached the driver: %s", got)
 				}
+				if op == "query" && applied != strings.HasSuffix(got, ", close rows") {
+					t.Errorf("reached the driver: %s; the rows of an answer that is lost must be closed", got)
+				}
 				cut := fault == chaos.Cut || fault == chaos.ApplyThenCut
+				if op == "connect" && fault != chaos.Pass && strings.HasPrefix(got, "open") != (d.closed == 1) {
+					t.Errorf("reached the driver: %s; %d connections closed", got, d.closed)
+				}
 				if op != "connect" && cut != (d.closed == 1) {
 					t.Errorf("%d connections closed", d.closed)
 				}
@@ -222,12 +227,12 @@ func TestDriverReadsStatements(t *testing.T) {
 	i := chaos.New(1, chaos.Rule{Fault: chaos.Slow, Rate: 1, Delay: 1})
 	pool := sql.OpenDB(chaos.Connector(d, i))
 	defer pool.Close()
-	for _, q := range []string{"BEGIN IMMEDIATE", "commit;", " Rollback ; ", "ROLLBACK TO a", "", "insert"} {
+	for _, q := range []string{"BEGIN IMMEDIATE", "commit;", " Rollback ; ", "ROLLBACK WORK", "ROLLBACK TO a", "rollback work to a", "", "insert"} {
 		pool.Exec(q)
 	}
 	pool.Query("select 1")
 	counts := i.Counts()
-	for op, want := range map[string]int{"connect": 1, "begin": 1, "commit": 1, "rollback": 1, "exec": 3, "query": 1} {
+	for op, want := range map[string]int{"connect": 1, "begin": 1, "commit": 1, "rollback": 2, "exec": 4, "query": 1} {
 		if got := counts[chaos.Count{Op: op, Fault: chaos.Slow}]; got != want {
 			t.Errorf("%s: %d; want %d", op, got, want)
 		}
@@ -414,4 +419,18 @@ func TestDriverPrepared(t *testing.T) {
 	if got := d.take(); got != want {
 		t.Errorf("reached the driver: %s; want %s", got, want)
 	}
+}
+
+// What a driver returns beside an error is left alone.
+func TestDriverFailsItself(t *testing.T) {
+	d := &db{}
+	c, _ := chaos.Connector(d, chaos.New(1, chaos.Rule{Op: "query", Fault: chaos.ApplyThenFail, Rate: 1})).Connect(t.Context())
+	d.take()
+	d.err = boom
+	_, err := c.(driver.QueryerContext).QueryContext(t.Context(), "select", nil)
+	d.err = nil
+	if _, ok := errors.AsType[*chaos.Error](err); !ok || d.take() != "" {
+		t.Errorf("QueryContext = %v", err)
+	}
+	c.Close()
 }

@@ -146,7 +146,7 @@ func TestRules(t *testing.T) {
 
 func TestSlowObeysItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		i := chaos.New(1, chaos.Rule{Fault: chaos.Slow, Rate: 1})
+		i := chaos.New(1, chaos.Rule{Fault: chaos.Slow, Rate: 1, Delay: -time.Second})
 		began := time.Now()
 		if _, err := chaos.Do(t.Context(), i, "op", counted(new(int))); err != nil || time.Since(began) != chaos.DefaultDelay {
 			t.Errorf("%v after %v", err, time.Since(began))
