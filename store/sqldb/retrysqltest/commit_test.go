@@ -24,10 +24,10 @@ func rounds() int {
 // lose makes COMMITs fail before or after they have had their effect. In the network, anything may.
 func (w *world) lose() {
 	if w.sql == nil {
-		w.faces.Set(chaos.Rule{Op: "read", Fault: chaos.Cut, Rate: 0.04}, chaos.Rule{Op: "write", Fault: chaos.Cut, Rate: 0.02}, chaos.Rule{Op: "write", Fault: chaos.ApplyThenCut, Rate: 0.02})
+		w.faults.Set(chaos.Rule{Op: "read", Fault: chaos.Cut, Rate: 0.04}, chaos.Rule{Op: "write", Fault: chaos.Cut, Rate: 0.02}, chaos.Rule{Op: "write", Fault: chaos.ApplyThenCut, Rate: 0.02})
 		return
 	}
-	w.faces.Set(
+	w.faults.Set(
 		chaos.Rule{Op: "commit", Fault: chaos.ApplyThenCut, Rate: 0.3},
 		chaos.Rule{Op: "commit", Fault: chaos.ApplyThenFail, Rate: 0.2},
 		chaos.Rule{Op: "commit", Fault: chaos.Cut, Rate: 0.2},
@@ -55,7 +55,7 @@ func TestLostCommitWithOnce(t *testing.T) {
 		if replays == 0 {
 			t.Error("no lost COMMIT was applied: the test tests nothing")
 		}
-		t.Logf("%d of %d rounds were replayed; faults: %v", replays, rounds(), w.faces.Counts())
+		t.Logf("%d of %d rounds were replayed; faults: %v", replays, rounds(), w.faults.Counts())
 	})
 }
 

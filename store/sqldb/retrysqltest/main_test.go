@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -32,6 +33,13 @@ var server = sync.OnceValues(postgrestest.New)
 var started atomic.Bool // that server was asked for
 
 func TestMain(m *testing.M) {
+	if name := os.Getenv(childVariable); name != "" {
+		if err := child(name); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	code := m.Run()
 	if started.Load() {
 		if s, err := server(); err == nil {
@@ -53,10 +61,11 @@ func url(t testing.TB) string {
 
 // A world is a database with a table of effects, and another way to look at it.
 type world struct {
-	db    retrysql.Beginner
-	faces *chaos.Injector // of db's connections
-	look  *sql.DB         // without faults
-	sql   *retrysql.DB    // db, unless it is of pgx
+	db     retrysql.Beginner
+	faults *chaos.Injector // of db's connections
+	look   *sql.DB         // without faults
+	sql    *retrysql.DB    // db, unless it is of pgx
+	name   string          // data source, if it is of SQLite
 }
 
 const tables = `CREATE TABLE effects (name text NOT NULL); CREATE TABLE counter (n int NOT NULL); INSERT INTO counter VALUES (0)`
@@ -74,8 +83,8 @@ func worlds(t *testing.T, name string, test func(*testing.T, *world)) {
 
 func sqliteWorld(t *testing.T, journal string) *world {
 	name := "file:" + filepath.Join(t.TempDir(), "test.db") + "?_pragma=journal_mode(" + journal + ")&_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)"
-	w := &world{faces: chaos.New(1)}
-	pool := sql.OpenDB(connector(t, chaos.Driver(&sqlite.Driver{}, w.faces), name))
+	w := &world{faults: chaos.New(1), name: name}
+	pool := sql.OpenDB(connector(t, chaos.Driver(&sqlite.Driver{}, w.faults), name))
 	w.sql = &retrysql.DB{Pool: pool, Kind: retrysql.SQLite}
 	w.db = w.sql
 	w.look = sql.OpenDB(connector(t, chaos.Driver(&sqlite.Driver{}, nil), name))
@@ -97,8 +106,8 @@ func postgresWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{faces: chaos.New(1), look: stdlib.OpenDB(*config)}
-	pool := sql.OpenDB(chaos.Connector(stdlib.GetConnector(*config), w.faces))
+	w := &world{faults: chaos.New(1), look: stdlib.OpenDB(*config)}
+	pool := sql.OpenDB(chaos.Connector(stdlib.GetConnector(*config), w.faults))
 	w.sql = &retrysql.DB{Pool: pool}
 	w.db = w.sql
 	w.prepare(t, pool, retrysql.PostgreSQL)
@@ -108,14 +117,14 @@ func postgresWorld(t *testing.T) *world {
 // pgxWorld has its faults in the network: those of pgx without database/sql can be nowhere else.
 func pgxWorld(t *testing.T) *world {
 	u := url(t)
-	w := &world{faces: chaos.New(1)}
+	w := &world{faults: chaos.New(1)}
 	config, err := pgxpool.ParseConfig(u)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.look = stdlib.OpenDB(*config.ConnConfig.Copy())
 	var d net.Dialer
-	config.ConnConfig.DialFunc = chaos.Dial(w.faces, d.DialContext, nil)
+	config.ConnConfig.DialFunc = chaos.Dial(w.faults, d.DialContext, nil)
 	pool, err := pgxpool.NewWithConfig(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
