@@ -193,11 +193,14 @@ func (t *Tree) write(s *state) error {
 	return replace(t.File, s.encode())
 }
 
-// readFile reads a file that is not longer than most.
+// readFile reads a regular file that is not longer than most.
 func readFile(name string, most int64) ([]byte, error) {
 	info, err := os.Stat(name)
 	if err != nil {
 		return nil, err
+	}
+	if !info.Mode().IsRegular() { // opening a pipe could wait for ever
+		return nil, fmt.Errorf("%s is no regular file: %v", name, info.Mode())
 	}
 	if info.Size() > most {
 		return nil, fmt.Errorf("%d bytes are more than the %d that it may have", info.Size(), most)

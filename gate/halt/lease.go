@@ -50,7 +50,7 @@ func (t *Tree) Heartbeat(at time.Time) {
 	t.mu.Unlock()
 	t.hurry()
 	if back {
-		t.note(ActionBack, lease, nil, now)
+		t.note(notice(ActionBack, lease, nil, now))
 	}
 }
 
@@ -58,10 +58,10 @@ func (t *Tree) Heartbeat(at time.Time) {
 func (t *Tree) listen(now time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.heard {
+	if t.running {
 		return false
 	}
-	t.heard = true
+	t.running, t.heard = true, true
 	if t.Lease > 0 && t.until.IsZero() {
 		t.until = now.Add(t.Lease)
 		t.conditions[lease] = nil // no ramp: nothing was kept waiting yet
@@ -71,32 +71,31 @@ func (t *Tree) listen(now time.Time) bool {
 	return true
 }
 
-// leave ends it, and the lease with it.
-func (t *Tree) leave() {
-	now := time.Now()
+// leave ends it, and the lease with it. It returns whether that was a loss.
+func (t *Tree) leave(now time.Time) (lost bool) {
 	t.mu.Lock()
 	t.heard, t.until = false, now
 	t.mu.Unlock()
-	t.lapse(now)
+	_, lost = t.lapse(now)
+	return lost
 }
 
-// lapse makes the tree stricter if the lease has run out. It returns when it will; the zero time if there is
-// nothing to run out.
-func (t *Tree) lapse(now time.Time) time.Time {
+// lapse makes the tree stricter if the lease has run out, and returns whether it did. Otherwise it returns when it
+// will run out; the zero time if there is nothing to run out.
+func (t *Tree) lapse(now time.Time) (until time.Time, lost bool) {
 	t.mu.Lock()
 	if t.Lease <= 0 || t.conditions[lease] != nil {
 		t.mu.Unlock()
-		return time.Time{}
+		return time.Time{}, false
 	}
 	if until := t.until; until.After(now) {
 		t.mu.Unlock()
-		return until
+		return until, false
 	}
 	ends := t.worsen(lease, t.Lost.rule(), "tree", errNoLease, nil)
 	t.mu.Unlock()
 	t.wake(ends)
-	t.note(ActionLost, lease, errNoLease, now)
-	return time.Time{}
+	return time.Time{}, true
 }
 
 // AuditFailed says that audit records cannot be written: retries of orders are refused from now on.
@@ -117,6 +116,16 @@ func (t *Tree) AuditBack() {
 
 // sink takes notice of what became of a record. which is one of the two that can fail.
 func (t *Tree) sink(which *bool, err error) {
+	switch t.learn(which, err) {
+	case ActionLost:
+		t.note(notice(ActionLost, audit, err, time.Now()))
+	case ActionBack:
+		t.note(notice(ActionBack, audit, nil, time.Now()))
+	}
+}
+
+// learn is sink without a record: it returns what there is to be recorded.
+func (t *Tree) learn(which *bool, err error) (news Action) {
 	t.mu.Lock()
 	*which = err != nil
 	failing, before := t.sinkFails || t.recorderFails, t.conditions[audit] != nil
@@ -124,24 +133,21 @@ func (t *Tree) sink(which *bool, err error) {
 	switch {
 	case failing && !before:
 		ends = t.worsen(audit, [kinds]State{Orders: NoRetries}, "tree", err, nil)
+		news = ActionLost
 	case before && !failing:
 		t.ease(audit)
+		news = ActionBack
 	}
 	t.mu.Unlock()
 	t.wake(ends)
-	switch {
-	case failing && !before:
-		t.note(ActionLost, audit, err, time.Now())
-	case before && !failing:
-		t.note(ActionBack, audit, nil, time.Now())
-	}
+	return news
 }
 
 // note records what became of a condition. What becomes of that record changes no condition: a Recorder that
 // fails now and then would be asked without end. The next command shows how it is.
-func (t *Tree) note(action Action, which int, err error, at time.Time) {
+func (t *Tree) note(r Record) {
 	if t.Recorder != nil {
-		t.Recorder.Record(notice(action, which, err, at))
+		t.Recorder.Record(r)
 	}
 }
 

@@ -23,5 +23,5 @@ func TestLeaseIsMonotonic(t *testing.T) {
 	if tree.until != now {
 		t.Error("an older heartbeat changes the lease")
 	}
-	tree.leave()
+	tree.leave(time.Now())
 }

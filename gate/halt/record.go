@@ -3,8 +3,8 @@ package halt
 import "time"
 
 // A Recorder receives one record for every command, refused ones included, and for everything that a tree
-// does by itself. It is called in the goroutine of the command, never under a lock of the tree, and may call
-// [Tree.Stop], but not [Tree.Resume]. It must be safe for concurrent use.
+// does by itself. It is called in the goroutine of the command, and in one of [Tree.Run] for what that does, never
+// under a lock of the tree, and may call [Tree.Stop], but not [Tree.Resume]. It must be safe for concurrent use.
 type Recorder interface {
 	// Record returns when the record is as durable as it will get. An error makes the tree refuse order
 	// retries, as [Tree.AuditFailed] does, until a record succeeds. Only what became of the control plane

@@ -26,8 +26,8 @@ const mostTrigger = 64 << 10
 // Run does what a tree does by itself, until ctx ends, and returns the cause: it lets expire what expires, watches
 // the lease, and listens to local triggers, which work without a network.
 //
-// Any of Signals stops everything. So does the presence of the Trigger file, if it is empty or cannot be
-// read or understood; otherwise each line of it is a stop: a scope (none for global), a state, and why.
+// Any of Signals stops everything. So does the presence of the Trigger file, if it is empty, is no regular file, or
+// cannot be read or understood; otherwise each line of it is a stop: a scope (none for global), a state, and why.
 //
 //	# lines like this one are skipped
 //	stopped
@@ -39,12 +39,25 @@ const mostTrigger = 64 << 10
 //
 // Without Run nothing expires, and a tree with a Lease is as strict as without control plane: a lease lives no
 // longer than who watches it.
+//
+// What Run does is in force at once, and is saved and recorded by a second goroutine, so that neither a disk nor a
+// Recorder that hangs makes it deaf. Run waits for that goroutine before it returns.
 func (t *Tree) Run(ctx context.Context) error {
-	t.open()
+	t.once.Do(t.read)
 	if !t.listen(time.Now()) {
 		return ErrRunning
 	}
-	defer t.leave()
+	c := t.newClerk()
+	defer func() {
+		now := time.Now()
+		if t.leave(now) {
+			c.take(notice(ActionLost, lease, errNoLease, now))
+		}
+		c.end()
+		t.mu.Lock()
+		t.running = false
+		t.mu.Unlock()
+	}()
 	signals := make(chan os.Signal, 1)
 	if len(t.Signals) > 0 {
 		signal.Notify(signals, t.Signals...)
@@ -57,12 +70,23 @@ func (t *Tree) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case s := <-signals:
-			t.Stop(Command{Who: "signal " + s.String(), Source: "signal"})
+			t.halt(Command{Who: "signal " + s.String(), Source: "signal"}, c)
 		case <-t.nudge:
 		case <-timer.C:
 		}
-		timer.Reset(t.tick())
+		timer.Reset(t.tick(c))
 	}
+}
+
+// halt puts a stop of a local trigger in force.
+func (t *Tree) halt(command Command, c *clerk) {
+	at := time.Now()
+	t.mu.Lock()
+	r, ends := t.engage(command.bounded(), ActionStop, at)
+	t.mu.Unlock()
+	r.Took = time.Since(at)
+	t.wake(ends)
+	c.take(r)
 }
 
 // hurry has Run look again at what is due.
@@ -73,19 +97,19 @@ func (t *Tree) hurry() {
 	}
 }
 
-// tick does what is due, and returns how long there is nothing else to do.
-func (t *Tree) tick() time.Duration {
+// tick does what is due, the lease first, and returns how long there is nothing else to do.
+func (t *Tree) tick(c *clerk) time.Duration {
 	now := time.Now()
+	ends, lost := t.lapse(now)
+	if lost {
+		c.take(notice(ActionLost, lease, errNoLease, now))
+	}
 	t.mu.Lock()
 	expired, next := t.expire(now)
 	t.mu.Unlock()
-	err := t.save(false)
-	for _, r := range expired {
-		r.Err = wrap(ErrSave, err)
-		t.record(r)
-	}
+	c.take(expired...)
 	wait := time.Hour
-	for _, at := range []time.Time{next, t.lapse(now)} {
+	for _, at := range []time.Time{next, ends} {
 		if !at.IsZero() {
 			wait = min(wait, max(0, at.Sub(now)))
 		}
@@ -97,14 +121,14 @@ func (t *Tree) tick() time.Duration {
 	if poll <= 0 {
 		poll = defaultPoll
 	}
-	if t.look() {
+	if t.look(c) {
 		poll = min(poll, emptyPoll)
 	}
 	return min(wait, poll)
 }
 
 // look obeys the trigger file, if there is one. It returns whether to look again soon.
-func (t *Tree) look() bool {
+func (t *Tree) look(c *clerk) bool {
 	if _, err := os.Lstat(t.Trigger); errors.Is(err, fs.ErrNotExist) {
 		t.empty = false
 		return false
@@ -119,10 +143,10 @@ func (t *Tree) look() bool {
 	if err == nil {
 		commands = parseTrigger(string(data))
 	}
-	for _, c := range commands {
-		c.Who, c.Source = "file "+t.Trigger, "file"
-		if !t.stands(c.bounded()) {
-			t.Stop(c)
+	for _, command := range commands {
+		command.Who, command.Source = "file "+t.Trigger, "file"
+		if !t.stands(command.bounded()) {
+			t.halt(command, c)
 		}
 	}
 	return false

@@ -49,7 +49,8 @@ type Tree struct {
 	pending       []Record     // of what was found while opening
 	sinkFails     bool
 	recorderFails bool
-	heard         bool      // Run listens
+	running       bool      // so is Run
+	heard         bool      // it listens
 	until         time.Time // the lease runs out
 	nudge         chan struct{}
 	empty         bool      // so was the trigger file; only Run uses it
