@@ -17,7 +17,7 @@ func (t *Tree) Check() error {
 		means string
 	}{
 		{"Ramp.Step", t.Ramp.Step, DefaultStep.String()},
-		{"Lease", t.Lease, "that there is no control plane"},
+		{"Lease", t.Lease, "that the control plane is lost for good"},
 		{"Poll", t.Poll, defaultPoll.String()},
 	} {
 		if d.value < 0 {
@@ -63,16 +63,17 @@ func (l Limits) Check() error {
 		field string
 		value int64
 		least int64
+		means string
 	}{
-		{"Attempts", int64(l.Attempts), None},
-		{"Messages", int64(l.Messages), 0},
-		{"Heal", int64(l.Heal), 0},
-		{"Executions", int64(l.Executions), 0},
-		{"Spend", l.Spend, 0},
-		{"Duplicates", int64(l.Duplicates), None},
+		{"Attempts", int64(l.Attempts), None, fmt.Sprint(DefaultAttempts)},
+		{"Messages", int64(l.Messages), 0, "1"},
+		{"Heal", int64(l.Heal), 0, "never"},
+		{"Executions", int64(l.Executions), 0, "none at all"},
+		{"Spend", l.Spend, 0, "nothing at all"},
+		{"Duplicates", int64(l.Duplicates), None, fmt.Sprint(DefaultDuplicates)},
 	} {
 		if n.value < n.least {
-			mistake("%s: %d is negative and counts as not set", n.field, n.value)
+			mistake("%s: %d is negative and means %s", n.field, n.value, n.means)
 		}
 	}
 	if l.Messages > mostMessages {

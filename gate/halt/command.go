@@ -14,7 +14,7 @@ type Command struct {
 	Why     string        //
 	Ticket  string        //
 	Source  string        // by which way it came; empty means api
-	Expires time.Duration // after which the scope is let go again, with a ramp, by Run; not positive means never
+	Expires time.Duration // after which the scope is let go again, with a ramp, by Run; not positive means never. See the package's "Time"
 	Cancel  bool          // cancel the contexts of Bind, too; with Stopped only, else it is ignored
 	Drill   bool          // do everything that it takes, and stop nothing
 

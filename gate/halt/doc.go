@@ -62,4 +62,9 @@
 // # Time
 //
 // Gates do not read the clock: a ramp passes with the times of attempts. Commands do, and [Tree.Run] does.
+//
+// Within a process, leases and expiries pass by the monotonic clock, and a wall clock that is set changes nothing. A
+// state file knows only the wall clock: if that is set forward between the writing of a file and its reading at the
+// next start, what expires does so earlier by as much, if it is set back, later. Stopped never expires, and
+// nothing does before Run.
 package halt

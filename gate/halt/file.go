@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -113,10 +114,10 @@ func (t *Tree) load() {
 	if t.File == "" {
 		return
 	}
-	data, err := readFile(t.File, mostFile)
-	if errors.Is(err, fs.ErrNotExist) {
+	if missing(t.File) {
 		return
 	}
+	data, err := readFile(t.File, mostFile)
 	var s *state
 	if err == nil {
 		s, err = parse(data)
@@ -128,6 +129,7 @@ func (t *Tree) load() {
 		t.harm(fmt.Errorf("state file %s: %w", t.File, err))
 		return
 	}
+	now := time.Now()
 	t.firstEpoch, t.root.epoch = s.FirstEpoch, s.FirstEpoch
 	if s.Damaged {
 		t.harm(fmt.Errorf("state file %s: an earlier one could not be read", t.File))
@@ -143,6 +145,9 @@ func (t *Tree) load() {
 		}
 		n.epoch, n.stoppers = scope.Epoch, scope.Stoppers
 		for state, e := range scope.Stops {
+			if !e.Until.IsZero() {
+				e.Until = now.Add(e.Until.Sub(now)) // by the monotonic clock from here on
+			}
 			n.hold(state, *e)
 		}
 		n.ramp = t.Ramp.begin(n.scope, n.epoch, scope.Lifted)
@@ -191,6 +196,14 @@ func (t *Tree) write(s *state) error {
 		return nil
 	}
 	return replace(t.File, s.encode())
+}
+
+// missing says that there is no file in a directory that there is. Without the directory, or as a link that leads
+// nowhere, there may be a file on a volume that is not mounted.
+func missing(name string) bool {
+	_, err := os.Lstat(name)
+	dir, dirErr := os.Stat(filepath.Dir(name))
+	return errors.Is(err, fs.ErrNotExist) && dirErr == nil && dir.IsDir()
 }
 
 // readFile reads a regular file that is not longer than most.

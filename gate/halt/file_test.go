@@ -67,6 +67,10 @@ func TestStateSurvivesRestart(t *testing.T) {
 				t.Errorf("%s was\n%+v, is\n%+v", s.Scope, was, is)
 			}
 		}
+		if s := look(t, tree, "c"); s.State != halt.NoRetries || s.Epoch != 1 {
+			t.Errorf("c %+v; want nothing expired before Run", s)
+		}
+		defer run(t, tree)()
 		if s := look(t, tree, "c"); s.State != halt.Running || s.Share != 0.1 || s.Epoch != 2 {
 			t.Errorf("c %+v; want expired into a ramp", s)
 		}
@@ -133,10 +137,20 @@ func TestDamagedStateFile(t *testing.T) {
 		os.Truncate(file, 65<<20)
 		damaged(t, file)
 	})
+	t.Run("a link to nowhere", func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "stops")
+		if err := os.Symlink(filepath.Join(dir, "none", "stops"), file); err != nil {
+			t.Skip(err)
+		}
+		if err := (&halt.Tree{File: file}).Open(); err == nil {
+			t.Error("a link to a volume that is not mounted reads as running")
+		}
+	})
 	t.Run("no directory", func(t *testing.T) {
 		tree := &halt.Tree{File: filepath.Join(dir, "none", "stops")}
-		if err := tree.Open(); err != nil {
-			t.Errorf("Open() = %v; want running, as without a file", err)
+		tree.Mark(halt.Orders, "desk")
+		if err := tree.Open(); err == nil || passes(tree.Gate("desk")) != neither {
+			t.Errorf("Open() = %v; want orders stopped: the volume may not be mounted", err)
 		}
 		if _, err := tree.Stop(halt.Command{}); !errors.Is(err, halt.ErrSave) {
 			t.Errorf("Stop = %v; want ErrSave", err)

@@ -1,6 +1,7 @@
 package halt
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -24,4 +25,16 @@ func TestLeaseIsMonotonic(t *testing.T) {
 		t.Error("an older heartbeat changes the lease")
 	}
 	tree.leave(time.Now())
+}
+
+func TestExpiryIsMonotonicAfterRestart(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "stops")
+	tree := &Tree{File: file}
+	tree.Stop(Command{State: DrainOnly, Expires: time.Hour})
+	tree.Close()
+	tree = &Tree{File: file}
+	tree.open()
+	if s := tree.root.held[DrainOnly].Until.String(); !strings.Contains(s, "m=") {
+		t.Errorf("expires at %s; want a monotonic reading", s)
+	}
 }

@@ -37,7 +37,7 @@ const mostTrigger = 64 << 10
 // lines is best written under another name and then renamed. A stop of the file is renewed as long as the file is there. That it is gone ends no stop: that takes
 // [Tree.Resume].
 //
-// Without Run nothing expires, and a tree with a Lease is as strict as without control plane: a lease lives no
+// Without Run nothing expires, at a restart neither, and a tree with a Lease is as strict as without control plane: a lease lives no
 // longer than who watches it.
 //
 // What Run does is in force at once, and is saved and recorded by a second goroutine, so that neither a disk nor a

@@ -14,14 +14,14 @@ import (
 // The zero value is ready: nothing is stopped, and nothing is saved. The fields are not modified after first use.
 // [Tree.Check] names mistakes in them. A Tree is safe for concurrent use and must not be copied.
 type Tree struct {
-	File     string   // holds the state across restarts, one process per file; empty: in memory only
+	File     string   // holds the state across restarts, in a directory that exists; one tree per file; empty: in memory only
 	Recorder Recorder // receives every command; nil: nobody does
 
 	Approvers  []string // who may approve that a stop ends; empty: anyone but the requester and those who stopped
 	Designated []string // who may approve that a trip ends that does not heal; empty: Approvers, and if there are none, nobody
 
 	Ramp      Ramp          // how a scope is let go again
-	Lease     time.Duration // without a heartbeat for so long, the control plane is lost; not positive: there is none. See Run
+	Lease     time.Duration // without a heartbeat for so long, the control plane is lost; 0: there is none; negative: lost from the start. See Run
 	Lost      Lost          // what scopes are while it is
 	MaxScopes int           // that the tree holds; 0 means 1024, negative means 1
 	Active    bool          // count attempts that run, for Status: a second atomic addition for each
@@ -95,7 +95,7 @@ func (t *Tree) read() {
 	t.restate()
 	t.refresh(t.root, nil)
 	t.load()
-	if t.Lease > 0 {
+	if t.Lease != 0 {
 		t.worsen(lease, t.Lost.rule(), "tree", errNoLease, nil)
 	}
 	t.refresh(t.root, nil)
@@ -104,8 +104,6 @@ func (t *Tree) read() {
 		r, _ := t.engage(c.bounded(), ActionStop, now)
 		t.pending = append(t.pending, r)
 	}
-	expired, _ := t.expire(now)
-	t.pending = append(t.pending, expired...)
 }
 
 // reach returns the scope at a path, which is made if it is new. When there is no room it returns the closest

@@ -13,17 +13,17 @@ import (
 // Limits are what a scope may do before it is stopped by itself. What a limit stops stays stopped until one of the
 // designated persons approves a [Tree.Resume]; only Messages may heal.
 type Limits struct {
-	Attempts   int           // for one parent order: see WithParent; 0 means 16, None means no limit
-	Messages   int           // begun attempts in any second, first attempts and retries together, at most 100 000; not positive means no limit
+	Attempts   int           // for one parent order: see WithParent; 0 means 16, None means no limit, less means 16
+	Messages   int           // begun attempts in any second, first attempts and retries together, at most 100 000; 0 means no limit, negative means 1
 	Heal       time.Duration // after which a trip of Messages ends by itself, with a ramp; not positive means never
-	Executions int           // automated ones without a person in between (RTS 6 Art. 15(3)); not positive means no limit
-	Spend      int64         // in the user's unit; not positive means no limit
-	Duplicates int           // acknowledged by a venue that stop the scope; 0 means 1, None means no limit
+	Executions int           // automated ones without a person in between (RTS 6 Art. 15(3)); 0 means no limit, negative that the first one trips
+	Spend      int64         // in the user's unit; 0 means no limit, negative that nothing may be spent
+	Duplicates int           // acknowledged by a venue that stop the scope; 0 means 1, None means no limit, less means 1
 	Skew       bool          // stop, too, when nodes run different versions, and not only alert
 	State      State         // that a limit puts in force; Running means RiskReducingOnly
 }
 
-// None, as Attempts or Duplicates, means no limit, as any negative number does.
+// None, as Attempts or Duplicates, means no limit.
 const None = -1
 
 // Defaults of Limits.
@@ -66,10 +66,10 @@ func (t *Tree) Watch(s Scope, l Limits) (*Watch, error) {
 	if err != nil {
 		return nil, err
 	}
-	if l.Attempts == 0 {
+	if l.Attempts == 0 || l.Attempts < None {
 		l.Attempts = DefaultAttempts
 	}
-	if l.Duplicates == 0 {
+	if l.Duplicates == 0 || l.Duplicates < None {
 		l.Duplicates = DefaultDuplicates
 	}
 	if l.State == Running {
@@ -83,8 +83,8 @@ func (t *Tree) Watch(s Scope, l Limits) (*Watch, error) {
 		return nil, err
 	}
 	w := &Watch{tree: t, scope: n.scope, limits: l}
-	if l.Messages > 0 {
-		w.window.times = make([]time.Time, min(l.Messages, mostMessages))
+	if l.Messages != 0 {
+		w.window.times = make([]time.Time, min(max(1, l.Messages), mostMessages))
 	}
 	n.watch = w
 	t.refresh(n, nil)
@@ -139,8 +139,8 @@ func (w *Watch) Executed() error {
 	w.executions++
 	n := w.executions
 	w.mu.Unlock()
-	if most := w.limits.Executions; most > 0 && n > most {
-		return w.trip(TripExecutions, fmt.Sprintf("execution %d; at most %d", n, most), time.Now())
+	if most := w.limits.Executions; most != 0 && n > most {
+		return w.trip(TripExecutions, fmt.Sprintf("execution %d; at most %d", n, max(0, most)), time.Now())
 	}
 	return nil
 }
@@ -154,8 +154,8 @@ func (w *Watch) Spent(amount int64) error {
 	}
 	spent := w.spent
 	w.mu.Unlock()
-	if most := w.limits.Spend; most > 0 && spent > most {
-		return w.trip(TripSpend, fmt.Sprintf("spent %d; at most %d", spent, most), time.Now())
+	if most := w.limits.Spend; most != 0 && spent > max(0, most) {
+		return w.trip(TripSpend, fmt.Sprintf("spent %d; at most %d", spent, max(0, most)), time.Now())
 	}
 	return nil
 }
