@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/relent-go/relent/retry"
 	"github.com/relent-go/relent/store/memory"
@@ -30,6 +32,29 @@ func TestJobsAreBounded(t *testing.T) {
 	if got, want := s.String(), "jobs in memory, not durable: 1"; got != want {
 		t.Errorf("String() = %q; want %q", got, want)
 	}
+}
+
+// Jobs that are due at one time are taken in the order in which they came.
+func TestJobsKeepTheirOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &memory.Jobs{}
+		for _, id := range []string{"c", "a", "d", "b"} {
+			if err := s.Enqueue(t.Context(), job.Job{ID: id, Kind: "k"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		order := ""
+		for range 4 {
+			taken, err := s.Take(t.Context(), job.Want{Kinds: []string{"k"}, Max: 1, Lease: time.Minute})
+			if err != nil || len(taken.Jobs) != 1 {
+				t.Fatal(taken, err)
+			}
+			order += taken.Jobs[0].ID
+		}
+		if order != "cadb" {
+			t.Errorf("taken in the order %s; want cadb", order)
+		}
+	})
 }
 
 func TestJobsHaveADefaultBound(t *testing.T) {

@@ -162,7 +162,7 @@ func (b *run[T, V]) work(do caller[T, V]) {
 func (b *run[T, V]) take() (chain []int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.next < len(b.chains) && b.panic == nil {
+	if b.next < len(b.chains) {
 		chain = b.chains[b.next]
 		b.next++
 	}

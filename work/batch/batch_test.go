@@ -55,6 +55,7 @@ func sees(t *testing.T, r *batch.Report[string], want string) {
 func TestW1SecondSendCarriesTheFailed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sent []string
+		begun := time.Now()
 		r, err := batch.Bulk(t.Context(), &retry.Policy{}, count(10), func(_ context.Context, items []batch.Item[int]) (answers []batch.Answer[string], _ error) {
 			var s []string
 			for _, item := range items {
@@ -76,7 +77,10 @@ func TestW1SecondSendCarriesTheFailed(t *testing.T) {
 			}
 			sent = append(sent, strings.Join(s, " "))
 			return answers, nil
-		}, &options{Key: "b"})
+		}, &options{Key: "b", Linger: time.Hour}) // there is nobody to wait for
+		if took := time.Since(begun); took > time.Minute {
+			t.Errorf("took %v; want nobody waited for", took)
+		}
 		if want := []string{"0 1 2 3 4 5 6 7 8 9", "0 1 2"}; !slices.Equal(sent, want) {
 			t.Errorf("sent %q; want %q", sent, want)
 		}

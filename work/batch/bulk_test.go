@@ -246,6 +246,44 @@ func TestBulkLinger(t *testing.T) {
 	}
 }
 
+// The patience is anew each time.
+func TestBulkLingersAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hints := []map[int]time.Duration{{0: 1, 1: 2, 2: 5000}, {0: 1, 1: 500}}
+		var sent []string
+		_, err := batch.Bulk(t.Context(), &retry.Policy{Backoff: backoff.Constant{}}, count(3), func(_ context.Context, i items) (list answers, _ error) {
+			s := []string{}
+			for _, item := range i {
+				s = append(s, fmt.Sprint(item.Value))
+				var a batch.Answer[string]
+				if n := len(sent); n < len(hints) {
+					a.Err = retry.After(errBusy, hints[n][item.Value]*time.Millisecond)
+				}
+				list = append(list, a)
+			}
+			sent = append(sent, strings.Join(s, " "))
+			return list, nil
+		}, &options{Linger: time.Second})
+		if got, want := strings.Join(sent, "|"), "0 1 2|0 1|0 1|2"; got != want || err != nil {
+			t.Errorf("sent %s, %v; want %s", got, err, want)
+		}
+	})
+}
+
+// A short timeout leaves room for another attempt before the deadline, as it does in a call.
+func TestBulkExpectsWhatTheTimeoutAllows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 40*time.Millisecond)
+		defer cancel()
+		r, _ := batch.Bulk(ctx, &retry.Policy{AttemptTimeout: 10 * time.Millisecond, Backoff: backoff.Constant{}}, count(2), func(context.Context, items) (answers, error) {
+			return nil, transient()
+		}, nil)
+		if n := r.Outcomes[0].Attempts; n != 3 {
+			t.Errorf("%d attempts; want 3", n)
+		}
+	})
+}
+
 // Those who failed together come back together, whatever the jitter.
 func TestBulkSharesTheJitter(t *testing.T) {
 	for _, random := range []func() float64{nil, func() float64 { return 0.25 }} {

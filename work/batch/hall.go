@@ -164,11 +164,8 @@ func (m *member[T, V]) Start(ctx context.Context, a *retry.Attempt) error {
 
 // Settle gives back the seat of an attempt that was refused after it had been called.
 func (m *member[T, V]) Settle(_ *retry.Attempt, o *retry.Outcome) {
-	if m.called == nil {
-		return // it never came to Start
-	}
 	select {
-	case <-m.called:
+	case <-m.called: // nil if it never came to Start
 		if o.State == retry.NotStarted {
 			m.flight.boarded <- nil
 		}

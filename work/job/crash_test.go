@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -193,8 +195,11 @@ func TestRedriveForgetsWhatAPersonHasDealtWith(t *testing.T) {
 // I21: a worker that was paused for longer than its lease wakes up. The resource saw a higher fence, and the store does, too.
 func TestI21StaleWorkerIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
 		var highest uint64
 		write := func(fence uint64) error {
+			mu.Lock()
+			defer mu.Unlock()
 			if fence < highest {
 				return job.ErrLeaseLost
 			}
@@ -202,10 +207,9 @@ func TestI21StaleWorkerIsRefused(t *testing.T) {
 			return nil
 		}
 		var stale []error
-		first := true
+		var second atomic.Bool
 		step := job.Step{Effect: job.Idempotent, Do: func(ctx context.Context, task *job.Task) error {
-			if first {
-				first = false
+			if !second.Swap(true) {
 				time.Sleep(time.Hour) // paused
 				if ctx.Err() == nil || !errors.Is(context.Cause(ctx), job.ErrLeaseLost) {
 					t.Errorf("the cause of its context is %v; want %v", context.Cause(ctx), job.ErrLeaseLost)
@@ -298,13 +302,16 @@ func TestRenewalThatIsRefused(t *testing.T) {
 func TestNeverEarly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begun := time.Now()
+		var mu sync.Mutex
 		late := time.Duration(0)
 		var log []string
 		r := newRig(t, job.Handler{Steps: steps(1, job.Safe, &log, func(_ context.Context, _ int, task *job.Task) error {
 			if d := time.Since(begun) - 250*time.Millisecond; d < 0 {
 				t.Errorf("%s is %v early", task.ID(), -d)
 			} else {
+				mu.Lock()
 				late = max(late, d)
+				mu.Unlock()
 			}
 			return nil
 		})})

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,6 +25,8 @@ type rig struct {
 	t      *testing.T
 	store  *jobtest.Model
 	runner *job.Runner
+
+	failing atomic.Pointer[string] // the method that fails, where a test says so
 
 	mu     sync.Mutex
 	events []job.Event
@@ -154,9 +157,9 @@ func TestW3ResumesAtTheStepAfterTheLastSaved(t *testing.T) {
 			}
 			return nil
 		})})
-		dead := false
+		var dead atomic.Bool
 		r.store.Before = func(string) error {
-			if dead {
+			if dead.Load() {
 				return errors.New("dead")
 			}
 			return nil
@@ -164,9 +167,9 @@ func TestW3ResumesAtTheStepAfterTheLastSaved(t *testing.T) {
 		r.enqueue("a")
 		stop := start(t, r.runner)
 		time.Sleep(time.Second)
-		dead = true
+		dead.Store(true)
 		stop()
-		dead = false
+		dead.Store(false)
 		if got := strings.Join(log, ""); got != "123" {
 			t.Fatalf("ran %q before the kill; want 123", got)
 		}

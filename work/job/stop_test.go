@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -107,15 +108,17 @@ func (patient) Settle(*retry.Attempt, *retry.Outcome) {}
 func TestStoreAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log []string
-		var away bool
+		var away atomic.Bool
 		r := newRig(t, job.Handler{})
 		h := job.Handler{Steps: steps(3, job.Unsafe, &log, func(_ context.Context, i int, _ *job.Task) error {
-			away = away || i == 1
+			if i == 1 {
+				away.Store(true)
+			}
 			return nil
 		})}
 		r.runner.Handlers["k"] = h
 		r.store.Before = func(string) error {
-			if away {
+			if away.Load() {
 				return errors.New("store away")
 			}
 			return nil
@@ -123,13 +126,12 @@ func TestStoreAway(t *testing.T) {
 		r.enqueue("j")
 		stop := start(t, r.runner)
 		time.Sleep(10 * time.Second)
+		synctest.Wait()
 		if s := strings.Join(log, ""); s != "1" {
 			t.Errorf("ran %q while the store was away; want 1", s)
 		}
-		away = false
-		h.Steps[0].Do = nil
+		away.Store(false)
 		time.Sleep(10 * time.Second)
-		away = false
 		stop()
 		r.see("j", job.Done)
 		if s := strings.Join(log, ""); s != "123" {
@@ -141,14 +143,14 @@ func TestStoreAway(t *testing.T) {
 // When the store is away for longer than the lease, the job is left to whoever takes it next.
 func TestStoreAwayForLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		away := false
+		var away atomic.Bool
 		var log []string
 		r := newRig(t, job.Handler{Steps: steps(2, job.Idempotent, &log, func(context.Context, int, *job.Task) error {
-			away = len(log) == 1
+			away.Store(len(log) == 1)
 			return nil
 		})})
 		r.store.Before = func(m string) error {
-			if away {
+			if away.Load() {
 				return retry.Mark(errors.New("disk full"), retry.Permanent) // which does not make it so for the job
 			}
 			return nil
@@ -160,13 +162,14 @@ func TestStoreAwayForLong(t *testing.T) {
 			t.Errorf("while the lease runs, the last event is %q; want that it waits", last)
 		}
 		time.Sleep(2 * time.Second)
+		synctest.Wait()
 		r.mu.Lock()
 		ours := slices.DeleteFunc(slices.Clone(r.events), func(e job.Event) bool { return e.Kind == job.StoreFailed })
 		r.mu.Unlock()
 		if len(ours) != 2 || ours[1].Kind != job.LeaseLost || !errors.Is(ours[1].Err, job.ErrLeaseLost) {
 			t.Errorf("events: %+v; want the lease lost when it ended", ours)
 		}
-		away = false
+		away.Store(false)
 		time.Sleep(time.Minute)
 		stop()
 		r.see("j", job.Done)
@@ -181,18 +184,25 @@ func TestStopDuringALook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log []string
 		r := newRig(t, job.Handler{Steps: steps(1, job.Safe, &log, nil)})
-		r.store.Before = func(m string) error {
-			if m == "Take" {
-				time.Sleep(2 * time.Second)
-			}
-			return nil
-		}
+		r.runner.Store = slowToAnswer{r.store}
 		r.enqueue("j")
 		r.run(time.Second)
 		if got := r.see("j", job.Waiting); got.Fence != 1 || got.Attempts != 0 || got.Left != 0 || len(log) != 0 {
 			t.Errorf("%+v; want it taken, and given back at once", got)
 		}
 	})
+}
+
+// slowToAnswer is a store whose answer to Take is worth nothing if nobody waits for it.
+type slowToAnswer struct{ job.Store }
+
+func (s slowToAnswer) Take(ctx context.Context, w job.Want) (job.Taken, error) {
+	taken, err := s.Store.Take(ctx, w)
+	time.Sleep(2 * time.Second)
+	if ctx.Err() != nil {
+		return job.Taken{}, ctx.Err()
+	}
+	return taken, err
 }
 
 // A job that is enqueued while the runner waits is taken at once, and one that failed when it is due again.
@@ -298,17 +308,25 @@ func TestSaveInDoubt(t *testing.T) {
 			r.store.Forget(context.Background(), 0, 1)
 		}, job.ErrLeaseLost},
 		{"the store is away", func(r *rig) {
-			r.store.Before = func(m string) error {
-				if m == "Load" {
-					return errBusy
-				}
-				return nil
-			}
+			r.failing.Store(new("Load"))
 		}, retry.ErrDeadline},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t, job.Handler{})
+				r.store.Before = func(m string) error {
+					if at := r.failing.Load(); at != nil && *at == m {
+						return errBusy
+					}
+					return nil
+				}
+				var lost atomic.Bool
+				r.store.After = func(m string) error {
+					if m == "Save" && lost.Load() {
+						return errors.New("answer lost")
+					}
+					return nil
+				}
 				var got error
 				ran := false
 				r.runner.Handlers["k"] = job.Handler{Steps: []job.Step{{Effect: job.Safe, Do: func(ctx context.Context, task *job.Task) error {
@@ -316,12 +334,7 @@ func TestSaveInDoubt(t *testing.T) {
 						return nil
 					}
 					ran = true
-					r.store.After = func(m string) error {
-						if m == "Save" {
-							return errors.New("answer lost")
-						}
-						return nil
-					}
+					lost.Store(true)
 					short, cancel := context.WithTimeout(ctx, 5*time.Millisecond)
 					defer cancel()
 					if err := task.Save(short, []byte("one")); !errors.Is(err, retry.ErrDeadline) {
@@ -330,7 +343,7 @@ func TestSaveInDoubt(t *testing.T) {
 					if task.State() != nil {
 						t.Errorf("State() = %q; want none yet", task.State())
 					}
-					r.store.After = nil
+					lost.Store(false)
 					test.then(r)
 					short, cancel = context.WithTimeout(ctx, 5*time.Second)
 					defer cancel()

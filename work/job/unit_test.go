@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -297,8 +298,9 @@ func TestStoreFails(t *testing.T) {
 		var log []string
 		r := newRig(t, job.Handler{Steps: steps(1, job.Safe, &log, nil)})
 		r.runner.Poll = time.Minute
+		var mended atomic.Bool
 		r.store.Before = func(m string) error {
-			if m == "Take" {
+			if m == "Take" && !mended.Load() {
 				return errBusy
 			}
 			return nil
@@ -306,11 +308,12 @@ func TestStoreFails(t *testing.T) {
 		r.enqueue("j")
 		stop := start(t, r.runner)
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		n := len(r.events)
 		if n < 20 || n > 300 || r.events[n-1].Kind != job.StoreFailed || !errors.Is(r.events[n-1].Err, errBusy) {
 			t.Errorf("%d looks in an hour, the last told %+v; want one in half a minute or so", n, r.events[n-1])
 		}
-		r.store.Before = nil
+		mended.Store(true)
 		time.Sleep(time.Minute)
 		stop()
 		r.see("j", job.Done)
