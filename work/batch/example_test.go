@@ -26,13 +26,13 @@ func ExampleDo() {
 	report, err := batch.Do(context.Background(), &retry.Policy{Name: "venue.place_order"}, orders, place,
 		&batch.Options[string, string]{Key: "rebalance-7", Reconcile: found})
 	for _, o := range report.Outcomes {
-		fmt.Println(o.State, o.Value)
+		fmt.Printf("%v %q\n", o.State, o.Value)
 	}
 	fmt.Println(report.Count(batch.Succeeded), "of", len(orders), errors.Is(err, retry.ErrPermanent))
 	// Output:
-	// succeeded placed under rebalance-7/0
-	// failed
-	// succeeded found under rebalance-7/2
+	// succeeded "placed under rebalance-7/0"
+	// failed ""
+	// succeeded "found under rebalance-7/2"
 	// 2 of 3 true
 }
 
