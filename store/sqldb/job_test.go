@@ -15,3 +15,7 @@ func TestJobs(t *testing.T) {
 		})
 	})
 }
+
+func want(kind string) job.Want {
+	return job.Want{Worker: "w", Kinds: []string{kind}, Max: 1, Lease: time.Hour}
+}

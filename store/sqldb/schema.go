@@ -78,6 +78,7 @@ var version = int64(len(migrations) - 1)
 var (
 	schemaCreate  = newQuery(`CREATE TABLE IF NOT EXISTS relent_schema (version BIGINT NOT NULL, at BIGINT NOT NULL)`)
 	schemaVersion = newQuery(`SELECT coalesce(max(version), 0) FROM relent_schema`)
+	schemaTouch   = newQuery(`UPDATE relent_schema SET version = version`)
 	schemaAdd     = newQuery(`INSERT INTO relent_schema (version, at) VALUES ($1, {now})`)
 )
 
@@ -103,5 +104,6 @@ func migrate(ctx context.Context, s session, where string) error {
 			return err
 		}
 	}
-	return nil
+	_, err := s.exec(ctx, schemaTouch) // what cannot be written is refused here, and not when the first order comes
+	return err
 }

@@ -59,6 +59,7 @@ func openSQLite(ctx context.Context, path string, set settings) (engine, error) 
 	}
 	e.closed = sync.OnceValue(func() error {
 		e.writer.close()
+		e.statements.Range(func(_, st any) bool { return st.(*sql.Stmt).Close() == nil })
 		return errors.Join(reading.Close(), writing.Close())
 	})
 	return e, nil

@@ -125,6 +125,9 @@ func (w *writer) do(ctx context.Context, o *operation) error {
 func (w *writer) close() {
 	close(w.closing)
 	<-w.stopped
+	for _, st := range w.session.statements {
+		st.Close() // or else the file stays open
+	}
 	w.session.conn.Close()
 }
 
