@@ -21,6 +21,9 @@ const most = 1024
 // Do calls fn for each item until it succeeds or the policy says to stop, Options.Concurrency at a time, and reports what became of
 // each. The error is that of [Report.Err]. [Key] of fn's context is the item's.
 //
+// An item that waits to be tried again takes no room from the others, up to 1,024 items under way; what is beyond begins
+// as those end.
+//
 // Do returns when all items have ended; the end of ctx lets those that have not begun be NotSent. It is safe for concurrent
 // use. o may be nil.
 func Do[T, V any](ctx context.Context, s retry.Source, items []T, fn func(context.Context, T) (V, error), o *Options[T, V]) (*Report[V], error) {

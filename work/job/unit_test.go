@@ -11,6 +11,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/relent-go/relent/retry"
 	"github.com/relent-go/relent/work/job"
@@ -362,6 +363,19 @@ func TestCut(t *testing.T) {
 			t.Errorf("Cut(%.20q) = %.20q; want %.20q", test.err, got, test.want)
 		}
 	}
+}
+
+// Whatever an error says, what is kept of it is text, short enough, and kept as it is the next time.
+func FuzzCut(f *testing.F) {
+	f.Add("plain")
+	f.Add("\x00\xff")
+	f.Add(strings.Repeat("é", job.MaxError/2) + "é")
+	f.Fuzz(func(t *testing.T, text string) {
+		got := (job.Report{Err: text}).Cut()
+		if len(got.Err) > job.MaxError || !utf8.ValidString(got.Err) || strings.Contains(got.Err, "\x00") || got.Cut() != got {
+			t.Errorf("Cut(%q) = %q", text, got.Err)
+		}
+	})
 }
 
 func TestResolve(t *testing.T) {
