@@ -136,6 +136,26 @@ func TestDiskFails(t *testing.T) {
 	}
 }
 
+// What an append left there that failed is longer than what is written next: nothing of it may stay behind that.
+func TestFailedAppendLeavesNothing(t *testing.T) {
+	dir := t.TempDir()
+	f, disk := faulty(t, dir, FileOptions{})
+	if _, err := f.Append(t.Context(), "n", testRecords("a", 1)); err != nil {
+		t.Fatal(err)
+	}
+	disk.arm(1) // the sync after the write
+	if _, err := f.Append(t.Context(), "n", testRecords("long", 20)); !errors.Is(err, errDisk) {
+		t.Fatal(err)
+	}
+	disk.arm(-1)
+	if _, err := f.Append(t.Context(), "n", testRecords("b", 1)); err != nil {
+		t.Fatal(err)
+	}
+	if report, err := Verify(t.Context(), &Segments{Dir: dir}, "n", Verification{}); err != nil || report.Records != 2 {
+		t.Errorf("Verify() = %+v, %v; want 2 records and nothing else", report, err)
+	}
+}
+
 // While the disk goes on failing, appends fail, and then they do not any more.
 func TestDiskFailsForLong(t *testing.T) {
 	f, disk := faulty(t, t.TempDir(), FileOptions{})
@@ -611,6 +631,30 @@ func hasty(dir string) *File {
 type hastyFile struct{ *os.File }
 
 func (hastyFile) Sync() error { return nil }
+
+// Somebody who knows how lines are made claims other batches, so that a repair would cut off the wrong ones.
+func TestBatchesThatDoNotFit(t *testing.T) {
+	links, _, _ := Extend(Head{Chain: "n"}, testRecords("a", 3))
+	for _, test := range []struct {
+		batches [3][2]uint64
+		bad     uint64
+	}{
+		{[3][2]uint64{{1, 3}, {1, 3}, {1, 3}}, 0}, {[3][2]uint64{{1, 1}, {2, 3}, {2, 3}}, 0},
+		{[3][2]uint64{{1, 3}, {1, 3}, {3, 3}}, 3}, {[3][2]uint64{{1, 2}, {2, 2}, {3, 3}}, 2}, {[3][2]uint64{{2, 3}, {2, 3}, {2, 3}}, 1}, {[3][2]uint64{{1, 1}, {1, 2}, {3, 3}}, 2},
+	} {
+		dir := t.TempDir()
+		os.MkdirAll(filepath.Join(dir, chainsDir, "n"), 0o700)
+		text := appendHeader(nil, Head{Chain: "n"})
+		for i := range links {
+			text = appendLine(text, &links[i], test.batches[i][0], test.batches[i][1])
+		}
+		os.WriteFile(filepath.Join(dir, chainsDir, "n", segmentName(1)), text, 0o600)
+		_, err := Verify(t.Context(), &Segments{Dir: dir}, "n", Verification{})
+		if bad, _ := errors.AsType[*BadError](err); (bad == nil) != (test.bad == 0) || bad != nil && bad.Sequence != test.bad {
+			t.Errorf("batches %v: Verify() = %v; want first bad %d", test.batches, err, test.bad)
+		}
+	}
+}
 
 // Whatever stands in a file, readers and writers bear it.
 func FuzzSegment(f *testing.F) {

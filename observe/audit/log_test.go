@@ -111,8 +111,9 @@ func story(t *testing.T, s audit.Store) string {
 // The intent is in the store before the attempt, and how it ended afterwards.
 func TestWriteAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := kept(t)
-		l := started(t, &audit.Log{Store: s, Node: "node-1", Build: "v1", Config: "c"})
+		s := &flaky{Store: kept(t)}
+		l := started(t, &audit.Log{Store: s, Node: "node-1", Timeout: time.Minute, Build: "v1", Config: "c"})
+		s.before = func([]audit.Record) { time.Sleep(5 * time.Second) } // longer than any wait between attempts
 		ctx := audit.With(t.Context(), audit.Who{Actor: "algo-7", Strategy: "mm", Tenant: "desk", Parent: "p-1", Key: "k"})
 		ctx = audit.With(ctx, audit.Who{Payload: []byte("buy")})
 		attempt := 0

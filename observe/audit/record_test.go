@@ -162,6 +162,7 @@ func TestVerify(t *testing.T) {
 		{"a checkpoint of another chain", old, audit.Verification{Checkpoints: []audit.Checkpoint{elsewhere}, Trusted: public(trusted)}, 0, ""},
 		{"what is no record", links{sealed(audit.Genesis, 1, "nonsense")}, audit.Verification{}, 1, "audit record"},
 		{"a record of another chain", links{sealed(audit.Genesis, 1, `{"chain":"m","seq":1}`)}, audit.Verification{}, 1, "number 1 of chain m"},
+		{"a link in another place than its record", links{{Chain: "n", Sequence: 2, Body: old[0].Body, Hash: old[0].Hash}}, audit.Verification{}, 1, "number 2 is in its place"},
 		{"a record of another place", links{sealed(audit.Genesis, 1, `{"chain":"n","seq":2}`)}, audit.Verification{}, 1, "number 2 of chain n"},
 	} {
 		report, err := audit.Verify(t.Context(), test.links, "n", test.v)

@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"crypto/ed25519"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -375,6 +376,15 @@ func TestMerkle(t *testing.T) {
 			t.Error("a proof for a chain that is not there")
 		}
 		heads = append(heads, audit.Head{Chain: fmt.Sprintf("n%02d", 19-n), Sequence: uint64(n), Hash: audit.Hash{byte(n)}})
+	}
+	one := audit.NewTree([]audit.Head{{Chain: "n", Sequence: 7}}).Head().Hash
+	if want := sha256.Sum256([]byte("\x00" + `{"chain":"n","hash":"` + audit.Genesis.String() + `","sequence":7}`)); one != want {
+		t.Errorf("root of one head = %v; want %x (RFC 9162, 2.1.1)", one, want)
+	}
+	p, _ := audit.NewTree(heads[16:]).Prove("n00") // of four
+	p.Path = p.Path[:1]
+	if err := p.Verify(audit.Head{Chain: audit.HeadsChain, Sequence: 4, Hash: audit.NewTree(heads[18:]).Head().Hash}); !errors.Is(err, audit.ErrProof) {
+		t.Errorf("Verify of half of a path, with the root of half of the tree = %v", err)
 	}
 	if got := audit.NewTree(nil).Head().Hash.String(); got != "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" {
 		t.Errorf("root of no heads = %s; want the hash of nothing (RFC 9162, 2.1.1)", got)
