@@ -35,7 +35,8 @@ type Options struct {
 // serialization failure, a lost connection, an attempt's timeout. If the answer to COMMIT is lost, the outcome
 // is unknown, and the transaction is run again only if the policy is Idempotent, or if all its
 // statements were made inside [Once], which finds out. Errors of the database are an [*Error]; those of
-// fn keep their class. If a policy classifies by itself, its word counts.
+// fn keep their class. If a policy classifies by itself, its word counts, except that such a COMMIT is run
+// again where it says Ambiguous.
 //
 // The error is nil or a [*retry.Error], and the value is zero unless the transaction was committed.
 func Do[T any](ctx context.Context, db Beginner, s retry.Source, o *Options, fn func(context.Context, *Tx) (T, error)) (T, error) {
@@ -43,8 +44,7 @@ func Do[T any](ctx context.Context, db Beginner, s retry.Source, o *Options, fn 
 		return retry.Do[T](ctx, s, nil)
 	}
 	c := newCall(db, s, o)
-	v, err := retry.Do(ctx, c.policy, func(ctx context.Context) (T, error) { return attempt(ctx, c, fn) })
-	return v, c.explain(err)
+	return retry.Do(ctx, c.policy, func(ctx context.Context) (T, error) { return attempt(ctx, c, fn) })
 }
 
 // Run is [Do] for a function without a value.
@@ -83,8 +83,7 @@ type call struct {
 	options Options
 	policy  *retry.Policy
 
-	keyed    bool // the last attempt lost its COMMIT, and can safely be made again
-	declined bool // the outcome is unknown, and this is why there was no further attempt
+	keyed bool // the last attempt lost its COMMIT, and can safely be made again
 }
 
 func newCall(db Beginner, s retry.Source, o *Options) *call {
@@ -92,17 +91,29 @@ func newCall(db Beginner, s retry.Source, o *Options) *call {
 	if o != nil {
 		c.options = *o
 	}
+	if c.policy.Classify == nil && c.options.Revalidate == nil {
+		return c
+	}
 	p := *c.policy
-	if !p.Idempotent {
-		// The engine allows what is unknown to be repeated, and RetryIf takes that back for all but a keyed COMMIT.
-		p.Idempotent = true
-		p.RetryIf = c.repeatable(&p, p.RetryIf)
+	if p.Classify != nil {
+		p.Classify = c.classify(p.Classify)
 	}
 	if c.options.Revalidate != nil {
 		p.Validate = revalidate(p.Validate, c.options.Revalidate)
 	}
 	c.policy = &p
 	return c
+}
+
+// classify lets a policy that classifies by itself decide about all, but a keyed COMMIT is not left unknown.
+func (c *call) classify(own func(error) retry.Class) func(error) retry.Class {
+	return func(err error) retry.Class {
+		class := own(err)
+		if class == retry.Ambiguous && c.keyed {
+			return retry.Transient
+		}
+		return class
+	}
 }
 
 func current(s retry.Source) *retry.Policy {
@@ -112,20 +123,6 @@ func current(s retry.Source) *retry.Policy {
 		}
 	}
 	return &retry.Policy{}
-}
-
-func (c *call) repeatable(p *retry.Policy, also func(error) bool) func(error) bool {
-	classify := p.Classify
-	if classify == nil {
-		classify = retry.DefaultClassify
-	}
-	return func(err error) bool {
-		if !c.keyed && classify(err) == retry.Ambiguous {
-			c.declined = true
-			return false
-		}
-		return also == nil || also(err)
-	}
 }
 
 func revalidate(first func(context.Context, retry.Attempt) error, then func(context.Context) error) func(context.Context, retry.Attempt) error {
@@ -162,12 +159,4 @@ func (c *call) learn(err error) {
 	if e := ours(err); e != nil && c.db.Dialect() == SQLite && SQLite.meaning(e.Code) == again {
 		c.options.Immediate = true
 	}
-}
-
-// explain gives the reason in the engine's words, and not the one that its way there has left.
-func (c *call) explain(err error) error {
-	if e, ok := err.(*retry.Error); ok && c.declined && e.Reason == retry.ErrDeclined {
-		e.Reason = retry.ErrAmbiguous
-	}
-	return err
 }

@@ -73,6 +73,14 @@ func (e *Error) Class() retry.Class {
 	return e.class
 }
 
+// An open error is a keyed COMMIT whose outcome is not known. It may be attempted again although the policy is
+// not Idempotent, so for the engine it is Transient; what it holds tells the engine that it is still
+// Unknown, for as long as no attempt finds out.
+type open struct{ err *Error }
+
+func (o open) Error() string   { return o.err.Error() }
+func (o open) Unwrap() []error { return []error{&retry.Error{Unknown: true}, o.err} }
+
 // ours returns the Error in err, or nil.
 func ours(err error) *Error {
 	e, _ := errors.AsType[*Error](err)

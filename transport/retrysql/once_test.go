@@ -296,3 +296,94 @@ func FuzzLedger(f *testing.F) {
 		}
 	})
 }
+
+// watcher is a gate and an observer that remember what they are shown.
+type watcher struct {
+	idempotent bool
+	retries    []retry.Event
+}
+
+func (w *watcher) Admit(_ context.Context, a *retry.Attempt) error {
+	w.idempotent = w.idempotent || a.Policy.Idempotent
+	return nil
+}
+func (w *watcher) Settle(*retry.Attempt, *retry.Outcome) {}
+func (w *watcher) Observe(_ context.Context, e retry.Event) {
+	if e.Kind == retry.Retrying {
+		w.retries = append(w.retries, e)
+	}
+}
+
+// Gates and observers see a policy that is not Idempotent, and an outcome that is unknown.
+func TestLostCommitIsSeenAsItIs(t *testing.T) {
+	for name, classify := range map[string]func(error) retry.Class{
+		"none":          nil,
+		"the default":   retry.DefaultClassify,
+		"ambiguous":     func(error) retry.Class { return retry.Ambiguous },
+		"of retrysql":   func(err error) retry.Class { class, _ := retrysql.Classify(err); return class },
+		"all permanent": func(error) retry.Class { return retry.Permanent },
+	} {
+		s := &server{}
+		faults := chaos.New(1, chaos.Rule{Op: "commit", Script: []chaos.Fault{chaos.ApplyThenFail}})
+		pool := sql.OpenDB(chaos.Connector(s, faults))
+		w := &watcher{}
+		p := &retry.Policy{Backoff: plain.Backoff, Gates: []retry.Gate{w}, Observer: w, Classify: classify}
+		db := &retrysql.DB{Pool: pool}
+		_, err := retrysql.Do(t.Context(), db, p, nil, place(retrysql.Key{Name: "a"}, new(bool)))
+		if name == "all permanent" {
+			if !errors.Is(err, retry.ErrPermanent) || len(w.retries) != 0 {
+				t.Errorf("%s: %v", name, err)
+			}
+		} else if err != nil || len(w.retries) != 1 || !w.retries[0].Unknown || w.idempotent || count(s) != 1 {
+			t.Errorf("%s: %v; %d retries, idempotent %v", name, err, len(w.retries), w.idempotent)
+		}
+		faults.Set(chaos.Rule{Op: "commit", Script: []chaos.Fault{chaos.ApplyThenFail}})
+		if err := retrysql.Run(t.Context(), db, p, nil, effect); err == nil || count(s) != 2 {
+			t.Errorf("%s, without a key: %v; %d effects", name, err, count(s))
+		}
+		faults.Set(chaos.Rule{Op: "commit", Fault: chaos.Cut, Rate: 1})
+		_, err = retrysql.Do(t.Context(), db, p, nil, place(retrysql.Key{Name: "b"}, new(bool)))
+		e, ok := err.(*retry.Error)
+		if name != "all permanent" && (!ok || !e.Unknown || e.Class() != A || e.Attempts != 3) {
+			t.Errorf("%s: %v; want it to stay unknown", name, err)
+		}
+		if text := err.Error(); name == "none" && !strings.HasSuffix(text, ": attempts exhausted: outcome unknown: commit: chaos: commit: cut: connection reset by peer") {
+			t.Errorf("the call ends with %s", text)
+		}
+		if class, known := retrysql.Classify(err); class != A || !known {
+			t.Errorf("%s: Classify = %v, %v", name, class, known)
+		}
+		pool.Close()
+	}
+}
+
+// Neither a COMMIT that was surely rolled back, nor a later failure of another kind, is taken for a keyed one.
+func TestKeyedIsOneCommit(t *testing.T) {
+	s, db := open(t)
+	s.on = func(_ int, statement string) error {
+		if statement == "COMMIT" {
+			return state("40001")
+		}
+		return nil
+	}
+	_, err := retrysql.Do(t.Context(), db, plain, nil, place(retrysql.Key{Name: "a"}, new(bool)))
+	if e, ok := err.(*retry.Error); !ok || e.Unknown || e.Attempts != 3 || e.Class() != T {
+		t.Errorf("rolled back: %v", err)
+	}
+	if e, ok := errors.AsType[*retrysql.Error](err); !ok || e.Keyed {
+		t.Errorf("rolled back: %+v", e)
+	}
+	s.on = nth(1, "COMMIT", io.EOF)
+	p := *plain
+	p.Classify = retry.DefaultClassify
+	attempts := 0
+	_, err = retrysql.Do(t.Context(), db, &p, nil, func(ctx context.Context, tx *retrysql.Tx) (string, error) {
+		if attempts++; attempts > 1 {
+			return "", io.EOF
+		}
+		return place(retrysql.Key{Name: "b"}, new(bool))(ctx, tx)
+	})
+	if !errors.Is(err, retry.ErrAmbiguous) || attempts != 2 {
+		t.Errorf("%v after %d attempts; want the end of what nobody knows", err, attempts)
+	}
+}

@@ -168,6 +168,9 @@ func (tx *Tx) commit(ctx context.Context) error {
 	e := newError(Committing, tx.dialect, tx.code(err), err)
 	e.Keyed = e.class == retry.Ambiguous && tx.keyed()
 	tx.repeatable = e.Keyed
+	if e.Keyed {
+		return retry.Mark(open{e}, retry.Transient)
+	}
 	return e.mark()
 }
 
