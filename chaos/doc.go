@@ -10,8 +10,8 @@
 //
 // The [Fault] that finds duplicates is [ApplyThenFail]: what was asked for happens, and the answer is lost.
 //
-// [Point] is another kind of fault: it kills the process at a named place in the code, as a power cut
-// would. [Crash] and [CrashEach] start processes that die so.
+// [Point] is another kind of fault: it kills the process at a named place in the code, as kill -9
+// does. [Crash] and [CrashEach] start processes that die so.
 //
 // The package is for tests and for drills. The zero Injector does nothing, and wrapping costs little then.
 package chaos
