@@ -13,7 +13,7 @@ const intentRule = "retry of an order"
 // Interrupted returns the intents to retry an order, of the records that f selects, of which nothing tells how they ended: what a crash left. Their
 // Outcome is [Unknown], and the order must not be sent again before somebody has found out. f must not select by anything but chain, time and operation.
 //
-// In a chain that is being written, intents whose attempts run at this moment are among them. Package order reconciles.
+// In a chain that is being written, intents whose attempts run at this moment are among them.
 func Interrupted(ctx context.Context, s Store, f Filter) ([]Record, error) {
 	return interrupted(ctx, s, f, nil, "")
 }
