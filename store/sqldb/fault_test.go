@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"github.com/relent-go/relent/guard/idempotent"
+	"github.com/relent-go/relent/observe/audit"
 	"github.com/relent-go/relent/retry"
+	"github.com/relent-go/relent/work/job"
 )
 
 func TestURLs(t *testing.T) {
@@ -215,6 +217,35 @@ func TestFullDisk(t *testing.T) {
 	}
 	if err := s.Complete(ctx, big.Claim(), make([]byte, 1<<20)); err != nil {
 		t.Errorf("Complete when there is room again = %v", err)
+	}
+}
+
+// A transaction that is undone takes with it what its operations knew: else a chain would go on from a record that is not there.
+func TestFullDiskLeavesNoGap(t *testing.T) {
+	db := file(t)
+	ctx := t.Context()
+	if err := statements(ctx, db, single, "PRAGMA max_page_count = 60"); err != nil {
+		t.Fatal(err)
+	}
+	release := hold(t, db)
+	queue := db.engine.(*sqliteEngine).writer.queue
+	ended := make(chan error, 2)
+	go func() { _, err := db.Audit().Append(ctx, "c", []audit.Record{record(1)}); ended <- err }()
+	for len(queue) < 1 {
+		time.Sleep(time.Millisecond)
+	}
+	go func() {
+		ended <- db.Jobs().Enqueue(ctx, job.Job{ID: "big", Kind: "kind", Payload: make([]byte, 1<<20)})
+	}()
+	for len(queue) < 2 {
+		time.Sleep(time.Millisecond)
+	}
+	release()
+	if first, second := <-ended, <-ended; first != nil || !errors.Is(second, ErrFull) {
+		t.Errorf("Append and Enqueue = %v, %v; want %v of the second", first, second, ErrFull)
+	}
+	if r, err := audit.Verify(ctx, db.Audit(), "c", audit.Verification{}); err != nil || r.Records != 1 {
+		t.Errorf("Verify = %+v, %v; want one record", r, err)
 	}
 }
 

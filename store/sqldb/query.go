@@ -110,6 +110,6 @@ type session interface {
 	// lock waits until no other transaction has the lock of that name, which this one has until it ends.
 	lock(ctx context.Context, name string) error
 
-	// notes are what operations of the same transaction know, until one of them fails. Nil if there is one operation only.
+	// notes are what operations leave for later ones of the same transaction, when they have succeeded. Nil if there is one only.
 	notes() map[string]any
 }

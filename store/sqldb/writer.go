@@ -191,7 +191,7 @@ func (w *writer) commit(batch []*operation) {
 		return
 	}
 	ctx := context.Background() // a caller's context ends the waiting, not the work for others
-	clear(w.session.known)
+	clear(w.session.known)      // it may be of a transaction that was undone
 	_, err := w.session.exec(ctx, sqlBegin)
 	if err != nil {
 		w.reject(batch, sqliteFault(w.where, err, false))
@@ -231,9 +231,7 @@ func (w *writer) apply(ctx context.Context, batch []*operation) error {
 		if spoils(err) {
 			return err
 		}
-		if o.err = sqliteFault(w.where, err, false); err != nil {
-			clear(w.session.known) // it may be of what was just undone
-		}
+		o.err = sqliteFault(w.where, err, false)
 	}
 	return nil
 }
