@@ -75,7 +75,7 @@ func newStop() *stop {
 func (s *stop) Admit(context.Context, *retry.Attempt) error { return context.Cause(s.Context) }
 func (s *stop) Start(context.Context, *retry.Attempt) error { return context.Cause(s.Context) }
 func (s *stop) Settle(*retry.Attempt, *retry.Outcome)       {}
-func (s *stop) Halted() context.Context                     { return s.Context }
+func (s *stop) Halted(*retry.Attempt) context.Context       { return s.Context }
 
 // obsolete is a validator that allows the backoff, but not the attempt after it.
 func obsolete() func(context.Context, retry.Attempt) error {

@@ -84,5 +84,5 @@ func newHalter() *halter {
 
 func (*halter) Admit(context.Context, *retry.Attempt) error { return nil }
 func (*halter) Start(context.Context, *retry.Attempt) error { return nil }
-func (h *halter) Halted() context.Context                   { return h.ctx }
+func (h *halter) Halted(*retry.Attempt) context.Context     { return h.ctx }
 func (*halter) Settle(*retry.Attempt, *retry.Outcome)       {}

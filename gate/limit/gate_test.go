@@ -328,7 +328,7 @@ type halter struct {
 func (*halter) Admit(context.Context, *retry.Attempt) error { return nil }
 func (*halter) Start(context.Context, *retry.Attempt) error { return nil }
 func (*halter) Settle(*retry.Attempt, *retry.Outcome)       {}
-func (h *halter) Halted() context.Context                   { return h.ctx }
+func (h *halter) Halted(*retry.Attempt) context.Context     { return h.ctx }
 
 // A retry holds its slot while it runs, and not while it backs off; it holds its place among the retries then, too.
 func TestWhatIsHeldDuringABackoff(t *testing.T) {

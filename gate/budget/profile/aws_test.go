@@ -273,4 +273,4 @@ func newHalter() *halter {
 func (h *halter) Admit(context.Context, *retry.Attempt) error { return nil }
 func (h *halter) Start(context.Context, *retry.Attempt) error { return nil }
 func (h *halter) Settle(*retry.Attempt, *retry.Outcome)       {}
-func (h *halter) Halted() context.Context                     { return h.ctx }
+func (h *halter) Halted(*retry.Attempt) context.Context       { return h.ctx }
