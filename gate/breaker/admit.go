@@ -17,7 +17,7 @@ func (b *Breaker) admit(ctx context.Context, a *retry.Attempt) error {
 			}
 			continue
 		}
-		if e := p.ask(a, p == b); e != nil {
+		if e := p.ask(a, a.At, p == b); e != nil {
 			for q := b; q != p; q = q.health.parent.Load() {
 				q.giveBack(a, q == b)
 			}
@@ -30,16 +30,33 @@ func (b *Breaker) admit(ctx context.Context, a *retry.Attempt) error {
 	return nil
 }
 
-// ask decides about an attempt by this breaker alone. It keeps a note only for the breaker at the leaf.
-func (b *Breaker) ask(a *retry.Attempt, leaf bool) *Error {
+// recheck is Recheck beyond the usual case. Retries hold no permits, so there is nothing to give back.
+func (b *Breaker) recheck(ctx context.Context, a *retry.Attempt) error {
+	at := a.Begins
+	if at.IsZero() {
+		at = a.At
+	}
+	for p := b; p != nil; p = p.health.parent.Load() {
+		if e := p.ask(a, at, false); e != nil {
+			if b.OnRefuse != nil {
+				b.OnRefuse(ctx, e)
+			}
+			return e
+		}
+	}
+	return nil
+}
+
+// ask decides about an attempt by this breaker alone, at a time. It keeps a note only for the breaker at the leaf.
+func (b *Breaker) ask(a *retry.Attempt, at time.Time, leaf bool) *Error {
 	u := b.draw()
 	h := &b.health
 	h.mu.Lock()
 	defer b.unlock()
-	if !b.prepare(a.At, Closed) {
+	if !b.prepare(at, Closed) {
 		return nil
 	}
-	ns := h.see(h.since(a.At))
+	ns := h.see(h.since(at))
 	b.pass(ns, u)
 	w := h.load()
 	wait, refuse := time.Duration(0), false
@@ -82,9 +99,7 @@ func (b *Breaker) shed(ns int64) float64 {
 // pass does what is due by time alone. The lock is held.
 func (b *Breaker) pass(ns int64, u float64) {
 	if b.own() == HalfOpen {
-		if at := b.probes.expired(ns); at >= 0 {
-			b.reopen(ByLease, at, u)
-		}
+		b.hung(ns, time.Time{}, u)
 	}
 	switch b.own() {
 	case Open:

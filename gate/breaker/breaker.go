@@ -49,7 +49,7 @@ type Breaker struct {
 	telling     bool
 }
 
-var _ retry.Gate = (*Breaker)(nil)
+var _ retry.Rechecker = (*Breaker)(nil)
 
 // Health returns the statistics that b keeps, for others to read.
 func (b *Breaker) Health() *Health {
@@ -65,6 +65,15 @@ func (b *Breaker) Admit(ctx context.Context, a *retry.Attempt) error {
 		return nil
 	}
 	return b.admit(ctx, a)
+}
+
+// Recheck implements [retry.Rechecker]: a retry that was let through before its backoff does not begin if it would not be
+// let through now. A refusal is an [*Error].
+func (b *Breaker) Recheck(ctx context.Context, a *retry.Attempt) error {
+	if a.Number <= 1 || b.health.load().passes() && b.clear() {
+		return nil
+	}
+	return b.recheck(ctx, a)
 }
 
 // Settle implements [retry.Gate].

@@ -41,13 +41,14 @@ func (b *Breaker) Deltas(node string, incarnation uint64) []Delta {
 	return deltas
 }
 
-// Merge takes in what other processes counted. at is when it came, by this process's own clock; the zero time means the
-// time of the last attempt seen, and that nothing is taken in before the first. What is about another key, from this process itself, older than the window of its sender, or
+// Merge takes in what other processes counted. at is when it came, by this process's own clock, and now if it is ahead of that; the
+// zero time means the time of the last attempt seen, and that nothing is taken in before the first. What is about another key, from this process itself, older than the window of its sender, or
 // in a name of more than 256 bytes is left out, and so are new processes beyond the 256th.
 //
 // What others saw can halve the number of samples that b needs, and a quorum of them can make it throttle, or open if
 // Rules.QuorumOpen says so. It can never make b less careful; nor does silence.
 func (b *Breaker) Merge(at time.Time, deltas ...Delta) {
+	at = notAhead(at)
 	u := b.draw()
 	h := &b.health
 	h.mu.Lock()

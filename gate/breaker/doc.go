@@ -24,6 +24,9 @@
 //	Isolated      no                           no                       no
 //	ForcedClosed  yes                          yes                      yes
 //
+// Retries are asked for twice: before their backoff, and after it by [Breaker.Recheck]. One that was let through in Closed does not begin
+// if the breaker, or one above it, is in a state without retries by then.
+//
 // A budget that knows of [Breaker.Suspect] lets retries pass in that state only when it is full. In Throttling,
 // p = max(0, (requests − 2·successes)/(requests+1)) over the window: the client-side throttling of the SRE book,
 // chapter 21.
@@ -51,6 +54,9 @@
 // A permit in half-open is a lease. It ends at the call's timeout or after one open time, whichever is shorter, and then
 // counts as a failure, so that a hung probe blocks nothing. A probe that its caller cancelled gives its permit back.
 // Operations that are not Idempotent are never probes: an order does not find out for others whether the venue works again.
+// So a breaker in front of orders alone, once open, stays so. The way out is one Idempotent operation through the same breaker, such as a
+// query of open orders each few seconds. Without one, a person lets orders pass by [Breaker.ForceClose] for as long as that lasts; then
+// comes HalfOpen, which orders alone do not end.
 // Results of attempts from before a breaker opened are dropped.
 //
 // # Cost

@@ -16,7 +16,7 @@ type Keyed struct {
 	Key func(context.Context, *retry.Attempt) string
 }
 
-var _ retry.Gate = Keyed{}
+var _ retry.Rechecker = Keyed{}
 
 // Admit implements [retry.Gate].
 func (k Keyed) Admit(ctx context.Context, a *retry.Attempt) error {
@@ -26,14 +26,27 @@ func (k Keyed) Admit(ctx context.Context, a *retry.Attempt) error {
 	return k.find(ctx, a).Admit(ctx, a)
 }
 
-// Settle implements [retry.Gate]. The note, which the breaker kept, says which one it was.
-func (k Keyed) Settle(a *retry.Attempt, o *retry.Outcome) {
-	if k.Tree == nil {
-		return
+// Recheck implements [retry.Rechecker].
+func (k Keyed) Recheck(ctx context.Context, a *retry.Attempt) error {
+	if b := k.found(a); b != nil {
+		return b.Recheck(ctx, a)
 	}
-	if b := k.Tree.numbered(word(a.Kept()).number()); b != nil {
+	return nil
+}
+
+// Settle implements [retry.Gate].
+func (k Keyed) Settle(a *retry.Attempt, o *retry.Outcome) {
+	if b := k.found(a); b != nil {
 		b.Settle(a, o)
 	}
+}
+
+// found returns the breaker that admitted a, by the note that it kept; nil if there is none.
+func (k Keyed) found(a *retry.Attempt) *Breaker {
+	if k.Tree == nil {
+		return nil
+	}
+	return k.Tree.numbered(word(a.Kept()).number())
 }
 
 func (k Keyed) find(ctx context.Context, a *retry.Attempt) *Breaker {

@@ -18,15 +18,19 @@ type lease struct {
 	id    uint32 // in the note of an attempt that this breaker admitted
 	call  uint64 // of the attempt, for breakers further up
 	until int64
+	given time.Time     // by the process's own clock; the zero time if the attempts are of another, as in a simulation
+	term  time.Duration // from then on
 }
 
 func (p *probes) clear() { p.limit, p.leases = 1, p.leases[:0] }
 
-// expired returns when the first of the leases that are over at ns ended, or -1.
-func (p *probes) expired(ns int64) int64 {
+// expired returns when the first of the leases that are over at ns, or by the process's own clock, ended, or -1. The zero
+// time leaves that clock out.
+func (p *probes) expired(ns int64, now time.Time) int64 {
 	at := int64(-1)
 	for _, l := range p.leases {
-		if l.until <= ns && (at < 0 || l.until < at) {
+		over := l.until <= ns || !l.given.IsZero() && now.Sub(l.given) > l.term
+		if over && (at < 0 || l.until < at) {
 			at = l.until
 		}
 	}
@@ -69,8 +73,36 @@ func (b *Breaker) lease(a *retry.Attempt, ns int64) (uint32, bool) {
 		}
 	}
 	p.last = p.last%(1<<scoreBits-1) + 1
-	p.leases = append(p.leases, lease{p.last, a.Call, ns + int64(d)})
+	p.leases = append(p.leases, lease{p.last, a.Call, ns + int64(d), clocked(a.At, d), d})
 	return p.last, true
+}
+
+// hung ends the round if a lease is over: see expired for the times. The lock is held.
+func (b *Breaker) hung(ns int64, now time.Time, u float64) {
+	if at := b.probes.expired(ns, now); at >= 0 {
+		b.health.see(at)
+		b.reopen(ByLease, at, u)
+	}
+}
+
+// ended does the same before a probe's end is judged. A failure reopens in any case. Where nobody asked for the time of the
+// end, as with a success, the clock has to say whether it came too late. The lock is held.
+func (b *Breaker) ended(k kind, o *retry.Outcome, ns int64, u float64) {
+	switch {
+	case k.failure():
+	case o.End.IsZero():
+		b.hung(ns, time.Now(), u)
+	default:
+		b.hung(ns, time.Time{}, u)
+	}
+}
+
+// clocked returns the time of an attempt if it can be of the process's own clock: less than d ago.
+func clocked(at time.Time, d time.Duration) time.Time {
+	if ago := time.Since(at); ago < 0 || ago >= d {
+		return time.Time{}
+	}
+	return at
 }
 
 // probed is how a probe ends. The lock is held.

@@ -40,7 +40,7 @@ const (
 )
 
 // Rules say what a breaker makes of its evidence. They are plain data; the zero value is the default.
-// An odd value counts as the nearest one that makes sense; [Rules.Check] names the odd ones.
+// An odd value counts as the nearest one that makes sense, and a negative one as the default; [Rules.Check] names the odd ones.
 type Rules struct {
 	Window      time.Duration // of the statistics, in ten buckets: 100 ms to 1 h; 0 means 10 s
 	Calls       int           // the last so many calls instead of Window: up to 100 000, and at least 20 unless Classic; 0 means Window
@@ -166,9 +166,9 @@ func (r Rules) limits() limits {
 	return l
 }
 
-// clamp gives x, or what stands for zero, its place between least and most.
+// clamp gives x, or what stands for zero and less, its place between least and most.
 func clamp[T int | time.Duration](x, zero, least, most T) T {
-	if x == 0 {
+	if x <= 0 {
 		x = zero
 	}
 	return min(max(x, least), most)

@@ -18,14 +18,14 @@ func (b *Breaker) settle(a *retry.Attempt, o *retry.Outcome) {
 			k = slow
 		}
 	}
-	counts := b.learn(a, k, at, took)
+	counts := b.learn(a, o, k, at, took)
 	for p := b.health.parent.Load(); p != nil; p = p.health.parent.Load() {
-		p.above(a, k, at, counts)
+		p.above(a, o, k, at, counts)
 	}
 }
 
 // learn is for the breaker at the leaf. It says whether the outcome counts.
-func (b *Breaker) learn(a *retry.Attempt, k kind, at time.Time, took time.Duration) bool {
+func (b *Breaker) learn(a *retry.Attempt, o *retry.Outcome, k kind, at time.Time, took time.Duration) bool {
 	h := &b.health
 	note := word(a.Kept())
 	w := h.load()
@@ -44,6 +44,9 @@ func (b *Breaker) learn(a *retry.Attempt, k kind, at time.Time, took time.Durati
 		return false
 	}
 	ns := h.see(h.since(at))
+	if b.own() == HalfOpen {
+		b.ended(k, o, ns, u)
+	}
 	w = h.load()
 	switch {
 	case w.state() == HalfOpen:
@@ -67,7 +70,7 @@ func (b *Breaker) learn(a *retry.Attempt, k kind, at time.Time, took time.Durati
 }
 
 // above is for the breakers further up. They count nothing, since they sum what those below count.
-func (b *Breaker) above(a *retry.Attempt, k kind, at time.Time, counts bool) {
+func (b *Breaker) above(a *retry.Attempt, o *retry.Outcome, k kind, at time.Time, counts bool) {
 	h := &b.health
 	w := h.load()
 	if w == 0 || w.state() != HalfOpen && (!counts || b.easy(k, w) && h.relax()) {
@@ -80,6 +83,9 @@ func (b *Breaker) above(a *retry.Attempt, k kind, at time.Time, counts bool) {
 	h.mu.Lock()
 	defer b.unlock()
 	ns := h.see(h.since(at))
+	if b.own() == HalfOpen {
+		b.ended(k, o, ns, u)
+	}
 	switch s := b.own(); {
 	case s == HalfOpen:
 		if b.probes.end(0, a.Call, false) {

@@ -39,9 +39,11 @@ type Breaker struct {
 type lease struct {
 	id    uint64
 	until int64
+	given time.Time     // by the process's own clock; the zero time if the attempts are of another, as in a simulation
+	term  time.Duration // from then on
 }
 
-var _ retry.Gate = (*Breaker)(nil)
+var _ retry.Rechecker = (*Breaker)(nil)
 
 // far is further than any sensible time, and leaves room to add a few.
 const far = 1 << 60
@@ -73,12 +75,42 @@ func (b *Breaker) Admit(_ context.Context, a *retry.Attempt) error {
 	case breaker.HalfOpen:
 		if b.permit() && a.Number <= 1 && a.Note != nil && a.Policy != nil && a.Policy.Idempotent {
 			b.given++
-			b.leases = append(b.leases, lease{b.given, b.now + int64(b.term(a.Policy))})
+			b.leases = append(b.leases, b.lease(a))
 			a.Keep(b.given << 1)
 			return nil
 		}
 	}
 	return b.refusal(a)
+}
+
+// Recheck does not let a retry begin after its backoff unless the breaker is closed.
+func (b *Breaker) Recheck(_ context.Context, a *retry.Attempt) error {
+	b.mu.Lock()
+	defer b.unlock()
+	b.see(begins(a))
+	b.advance()
+	if b.state == breaker.Closed {
+		return nil
+	}
+	return b.refusal(a)
+}
+
+// begins is when an attempt is about to begin, or was asked for if that is not known.
+func begins(a *retry.Attempt) time.Time {
+	if a.Begins.IsZero() {
+		return a.At
+	}
+	return a.Begins
+}
+
+// lease gives a lease to a probe.
+func (b *Breaker) lease(a *retry.Attempt) lease {
+	term := b.term(a.Policy)
+	l := lease{id: b.given, until: b.now + int64(term), term: term}
+	if ago := time.Since(a.At); ago >= 0 && ago < term {
+		l.given = a.At
+	}
+	return l
 }
 
 // permit says that there is room for another probe.
@@ -115,7 +147,7 @@ func (b *Breaker) Settle(a *retry.Attempt, o *retry.Outcome) {
 	b.advance()
 	note := a.Kept()
 	if id := note >> 1; id > 0 && note&1 == 0 {
-		b.settle(id, e, counts)
+		b.settle(id, e, counts, o.End.IsZero())
 		return
 	}
 	// Without a note nobody knows when it was admitted, so it counts.
@@ -126,12 +158,17 @@ func (b *Breaker) Settle(a *retry.Attempt, o *retry.Outcome) {
 	}
 }
 
-// settle ends a probe, unless its lease has ended.
-func (b *Breaker) settle(id uint64, e evidence, counts bool) {
+// settle ends a probe, unless its lease has ended. Where nobody asked for the time of the end, as with a success, the clock has
+// to say whether it came too late.
+func (b *Breaker) settle(id uint64, e evidence, counts, timeless bool) {
 	for i, l := range b.leases {
 		if l.id == id {
 			b.leases = append(b.leases[:i], b.leases[i+1:]...)
-			if counts {
+			switch late := timeless && !l.given.IsZero() && time.Since(l.given) > l.term; {
+			case late:
+				b.now = max(b.now, l.until)
+				b.probed(evidence{failed: true}, breaker.ByLease, l.until)
+			case counts:
 				b.probed(e, breaker.ByProbe, b.now)
 			}
 			return
@@ -215,7 +252,7 @@ func (b *Breaker) report(to breaker.State, cause breaker.Cause, at int64) {
 	if to == breaker.Open {
 		c.Wait = b.limits.open
 	}
-	b.teller.pending = append(b.teller.pending, c)
+	b.teller.leave(c)
 }
 
 func (b *Breaker) unlock() { b.teller.unlock(&b.mu, b.OnChange) }

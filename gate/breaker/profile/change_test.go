@@ -1,11 +1,15 @@
 package profile_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/relent-go/relent/backoff"
 	"github.com/relent-go/relent/gate/breaker"
 	"github.com/relent-go/relent/gate/breaker/profile"
 	"github.com/relent-go/relent/retry"
@@ -127,4 +131,98 @@ func TestOnChangeMayDoAnything(t *testing.T) {
 	}()
 	d.bad(d.began())
 	compare(t, got, "open", "came back", "half_open", "closed", "open")
+}
+
+// A retry does not begin if its breaker opened, or its host was ejected, during its backoff.
+func TestOpenedDuringABackoff(t *testing.T) {
+	for _, name := range profile.Names() {
+		synctest.Test(t, func(t *testing.T) {
+			g, _ := profile.New(name)
+			ruin := &retry.Policy{MaxAttempts: 1, Gates: []retry.Gate{g}}
+			for _, opens := range []bool{false, true} {
+				calls := 0
+				p := &retry.Policy{Idempotent: true, MaxAttempts: 2, Gates: []retry.Gate{g}, Backoff: backoff.Constant{Wait: 4 * time.Second, Jitter: backoff.None}}
+				err := retry.Run(t.Context(), p, func(context.Context) error {
+					if calls++; calls == 2 {
+						return nil
+					}
+					if opens {
+						time.AfterFunc(time.Second, func() {
+							for range 200 {
+								time.Sleep(10 * time.Millisecond)
+								retry.Run(t.Context(), ruin, func(context.Context) error { return errors.New("down") })
+							}
+						})
+					}
+					return retry.Mark(errors.New("down"), retry.Transient)
+				})
+				if name == "failsafe" {
+					continue // one failure opens it, and no retry is let through
+				}
+				if refused := errors.Is(err, breaker.ErrOpen); refused != opens || calls == 1 != opens {
+					t.Errorf("%s, opens %v: %v after %d attempts", name, opens, err, calls)
+				}
+			}
+			if r, ok := g.(retry.Rechecker); !ok || r.Recheck(t.Context(), &retry.Attempt{Number: 2, At: time.Now()}) == nil {
+				t.Errorf("%s: a retry begins while open", name)
+			}
+		})
+	}
+}
+
+// A probe that ends well, but after its lease, closes nothing; an order without a time holds from now on, and one ahead too.
+func TestLateProbesAndOrders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := profile.Failsafe{}.New("venue")
+		p := &retry.Policy{Idempotent: true, MaxAttempts: 1, Gates: []retry.Gate{b}}
+		run := func(err error, takes time.Duration) error {
+			return retry.Run(t.Context(), p, func(context.Context) error { time.Sleep(takes); return err })
+		}
+		run(errors.New("down"), 0)
+		time.Sleep(2 * time.Minute)
+		if run(nil, time.Hour); b.State() != breaker.Open {
+			t.Errorf("%v after a probe of an hour with a lease of a minute; want open", b.State())
+		}
+		if run(nil, 0); b.State() != breaker.Closed {
+			t.Errorf("%v after a probe; want closed", b.State())
+		}
+		for _, at := range []time.Time{{}, time.Now().Add(100 * time.Hour)} {
+			time.Sleep(time.Hour)
+			b.Isolate(breaker.Order{Who: "ann", Why: "drill", At: at, For: 10 * time.Minute})
+			time.Sleep(10*time.Minute - 1)
+			early := run(nil, 0)
+			time.Sleep(1)
+			if then := run(nil, 0); early == nil || then != nil {
+				t.Errorf("at %v: %v, then %v; want refused for ten minutes", at, early, then)
+			}
+		}
+	})
+}
+
+// Neither hosts nor what a slow listener is to be told grow without bound.
+func TestBounds(t *testing.T) {
+	c := profile.Envoy{}.New()
+	for i := range profile.MaxHosts {
+		c.Host(fmt.Sprint(i))
+	}
+	more := c.Host("one more")
+	if more != c.Host("and another") || more != c.Host(breaker.Overflow) || more == c.Host("0") || c.Host("0") != c.Host("0") {
+		t.Error("hosts beyond the most do not share one")
+	}
+	b := profile.Failsafe{}.New("venue")
+	d := &driver{t: t, g: b}
+	told := 0
+	b.OnChange = func(breaker.Change) {
+		if told++; told > 1 {
+			return
+		}
+		for range 300 {
+			d.now += time.Minute
+			d.bad(d.began())
+		}
+	}
+	d.bad(d.began())
+	if told != 257 {
+		t.Errorf("told %d changes of 601; want the first and 256 that waited", told)
+	}
 }

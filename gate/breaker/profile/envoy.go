@@ -71,13 +71,20 @@ type Host struct {
 	generation    uint64
 }
 
-var _ retry.Gate = (*Host)(nil)
+var _ retry.Rechecker = (*Host)(nil)
+
+// MaxHosts is how many hosts a cluster has at most. Names beyond that share one more, called [breaker.Overflow].
+const MaxHosts = 1000
 
 // Host returns the host of a name, a new one the first time.
 func (c *Cluster) Host(name string) *Host {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	h := c.hosts[name]
+	if h == nil && len(c.order) >= MaxHosts {
+		name = breaker.Overflow
+		h = c.hosts[name]
+	}
 	if h == nil {
 		h = &Host{name: name, cluster: c, generation: 1}
 		c.hosts[name] = h
@@ -93,12 +100,29 @@ func (h *Host) Admit(_ context.Context, a *retry.Attempt) error {
 	defer c.unlock()
 	c.see(a.At)
 	if h.out {
-		every := int64(c.rules.Interval)
-		back := c.swept + (h.until-c.swept+every-1)/every*every
-		return &breaker.Error{Key: h.name, State: breaker.Open, Retry: a.Number > 1, Wait: time.Duration(back - c.now)}
+		return h.refusal(a)
 	}
 	a.Keep(h.generation)
 	return nil
+}
+
+// Recheck does not let a retry begin after its backoff while the host is ejected.
+func (h *Host) Recheck(_ context.Context, a *retry.Attempt) error {
+	c := h.cluster
+	c.mu.Lock()
+	defer c.unlock()
+	c.see(begins(a))
+	if h.out {
+		return h.refusal(a)
+	}
+	return nil
+}
+
+func (h *Host) refusal(a *retry.Attempt) error {
+	c := h.cluster
+	every := int64(c.rules.Interval)
+	back := c.swept + (h.until-c.swept+every-1)/every*every
+	return &breaker.Error{Key: h.name, State: breaker.Open, Retry: a.Number > 1, Wait: time.Duration(back - c.now)}
 }
 
 // Settle takes what an attempt says of the host.
@@ -224,7 +248,7 @@ func (h *Host) report(to breaker.State, cause breaker.Cause, at int64, wait time
 	if !h.out {
 		from, counts = breaker.Closed, Counts{Calls: h.calls, Failed: h.failed}
 	}
-	c.teller.pending = append(c.teller.pending, breaker.Change{
+	c.teller.leave(breaker.Change{
 		Key: h.name, From: from, To: to, At: c.epoch.Add(time.Duration(at)), Generation: h.generation, Cause: cause,
 		Counts: counts.evidence(), LowerBound: counts.evidence().LowerBound(), Wait: wait,
 	})

@@ -3,6 +3,7 @@ package profile
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/relent-go/relent/gate/breaker"
 )
@@ -18,7 +19,7 @@ func (b *Breaker) Isolate(o breaker.Order) error {
 	}
 	b.mu.Lock()
 	defer b.unlock()
-	b.see(o.At)
+	b.see(b.moment(o.At))
 	b.order = o // told with the change
 	b.change(breaker.Isolated, breaker.ByPerson, b.now)
 	b.until, b.order = b.now+int64(min(o.For, far)), o
@@ -32,12 +33,25 @@ func (b *Breaker) Release(o breaker.Order) error {
 	}
 	b.mu.Lock()
 	defer b.unlock()
-	b.see(o.At)
+	b.see(b.moment(o.At))
 	if b.state == breaker.Isolated {
 		b.order = o
 		b.change(breaker.HalfOpen, breaker.ByRelease, b.now)
 	}
 	return nil
+}
+
+// moment is the time of an order by the process's own clock, and now for the zero time or one ahead. Attempts of a simulation
+// have no monotonic reading; for them, as before the first attempt, the zero time is the latest one seen.
+func (b *Breaker) moment(t time.Time) time.Time {
+	now := time.Now()
+	switch own := b.epoch != b.epoch.Round(0); {
+	case own && !t.IsZero():
+		return now.Add(-max(0, now.Sub(t))) // as long ago, whatever became of the wall clock
+	case own || t.After(now):
+		return now
+	}
+	return t
 }
 
 func check(o breaker.Order) error {

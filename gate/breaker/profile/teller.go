@@ -13,6 +13,16 @@ type teller struct {
 	telling bool
 }
 
+// mostPending is how many changes wait for a listener that takes its time. More are left out; the generations tell.
+const mostPending = 256
+
+// leave leaves a change to be told of.
+func (t *teller) leave(c breaker.Change) {
+	if len(t.pending) < mostPending {
+		t.pending = append(t.pending, c)
+	}
+}
+
 // unlock unlocks mu, and tells what there is to tell.
 func (t *teller) unlock(mu *sync.Mutex, tell func(breaker.Change)) {
 	if tell == nil {
