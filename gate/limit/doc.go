@@ -2,13 +2,19 @@
 //
 //	slots := &limit.Concurrency{Name: "venue", Max: 8, MaxWait: time.Second}
 //	rate := &limit.Rate{Name: "venue", Tokens: 1200, Per: time.Minute, Burst: 50, MaxWait: time.Second}
-//	p := &retry.Policy{Gates: []retry.Gate{slots, rate}}
+//	p := &retry.Policy{Gates: []retry.Gate{rate, slots}}
 //
 // [Concurrency] bounds the attempts that run at one time. A slot is taken when the attempt begins and given
 // back when it has ended: nobody holds one during a backoff. [Retries] bounds the retries under way, those
 // that still wait for their backoff included, because they are load that is promised already. [Rate] bounds
 // attempts per time. Each counts first attempts and retries of all the policies that share it; Retries
 // counts retries only.
+//
+// # Order
+//
+// Rate comes before Concurrency in the list. Gates are asked in reverse order when an attempt begins, so the token is
+// then taken last, with the slot in hand. The other way round, attempts that have their tokens wait for slots, and may begin together when
+// slots become free: more at once than the rate allows.
 //
 // # Waiting
 //

@@ -15,19 +15,20 @@ import (
 const DefaultTokens = 10
 
 // A Rate is a [retry.Gate] that lets Tokens attempts begin per time Per, evenly spaced, and after a quiet time
-// up to Burst of them at once. In any span of time d at most Burst + d·Tokens/Per begin.
+// up to Burst of them at once. In any span of time d at most Burst + d·Tokens/Per begin, as long as no gate waits after
+// this one: see the package comment for the order.
 //
 // An attempt beyond the rate is refused with [ErrRate], which says when there is room, or waits up to MaxWait. A wait that
 // would not end before MaxWait, or before the deadline of the context, is refused at once. The zero value
 // allows 10 attempts per second, one at a time, and refuses others. It is safe for concurrent use, and must not be
 // copied once used.
 //
-// The moment of an attempt is when it was asked for and the wait before it; only the length of real waits is
-// measured. The space between two attempts is a whole number of nanoseconds, rounded up.
+// The moment of an attempt is [retry.Attempt.Begins], or in one made by hand when it was asked for and the wait before
+// it; only the length of real waits is measured. The space between two attempts is a whole number of nanoseconds, rounded up.
 type Rate struct {
 	Name       string        // in errors
 	Tokens     int           // attempts per Per; 0 means 10, negative means 1
-	Per        time.Duration // 0 and less mean a second
+	Per        time.Duration // 0 means a second; negative means as much without the sign, but at least a second
 	Burst      int           // attempts at once after a quiet time; 0 and less mean 1
 	MaxWait    time.Duration // for a token; 0 and less refuse at once, Forever waits as long as the context allows
 	MaxWaiters int           // at one time, beyond which ErrCrowded; 0 means 1024, negative means none
@@ -87,12 +88,9 @@ func (r *Rate) Settle(a *retry.Attempt, o *retry.Outcome) {
 
 // begin fixes the pace when the first attempt comes.
 func (r *Rate) begin(epoch time.Time) *pace {
-	tokens, per, burst := int64(r.Tokens), int64(r.Per), int64(max(1, r.Burst))
+	tokens, per, burst := int64(r.Tokens), int64(positive(r.Per)), int64(max(1, r.Burst))
 	if tokens == 0 {
 		tokens = DefaultTokens
-	}
-	if per <= 0 {
-		per = int64(time.Second)
 	}
 	tokens, per = max(1, tokens), min(per, far)
 	p := &pace{epoch: epoch, space: time.Duration((per-1)/tokens + 1)}
@@ -101,15 +99,22 @@ func (r *Rate) begin(epoch time.Time) *pace {
 	return r.pace.Load()
 }
 
+// positive is Per with its default. Of the readings that a negative one could have it is the slowest.
+func positive(per time.Duration) time.Duration {
+	switch {
+	case per == 0:
+		return time.Second
+	case per < 0:
+		return max(time.Second, -max(per, -far))
+	}
+	return per
+}
+
 // moment is when an attempt is about to begin, on the pace's clock.
 func (p *pace) moment(a *retry.Attempt) time.Duration {
-	at := a.At.Sub(p.epoch)
-	if a.Wait > 0 {
-		if a.Policy != nil && a.Policy.Nudge != nil {
-			at = time.Since(p.epoch) // a nudge may have cut the wait, and only the clock knows
-		} else {
-			at = min(at, far) + min(a.Wait, far)
-		}
+	at := a.Begins.Sub(p.epoch)
+	if a.Begins.IsZero() { // made by hand
+		at = min(a.At.Sub(p.epoch), far) + min(max(0, a.Wait), far)
 	}
 	return max(0, min(at, far))
 }
@@ -145,7 +150,7 @@ func (r *Rate) wait(ctx context.Context, p *pace, a *retry.Attempt, at time.Dura
 	r.mu.Lock()
 	class := class(a)
 	need := r.due(p) + times(p.space, int64(r.queue.ahead(class))) - at
-	if late := r.late(ctx, a, need); late {
+	if late := r.late(ctx, p.epoch.Add(at), need); late {
 		r.mu.Unlock()
 		return r.refuse(ErrRate, 0, need)
 	}
@@ -199,13 +204,13 @@ func (r *Rate) wait(ctx context.Context, p *pace, a *retry.Attempt, at time.Dura
 	}
 }
 
-// late says that a wait is too long to begin with. An attempt's time stands for the clock.
-func (r *Rate) late(ctx context.Context, a *retry.Attempt, need time.Duration) bool {
+// late says that a wait from at on is too long to begin with. An attempt's time stands for the clock.
+func (r *Rate) late(ctx context.Context, at time.Time, need time.Duration) bool {
 	if need > r.MaxWait || r.MaxWait <= 0 {
 		return true
 	}
 	deadline, ok := ctx.Deadline()
-	return ok && deadline.Sub(a.At)-a.Wait < need
+	return ok && deadline.Sub(at) < need
 }
 
 // leave takes a waiter out of the queue, and makes the next one look. r.mu is held.
@@ -242,7 +247,7 @@ func (r *Rate) Check() error {
 		errs = append(errs, fmt.Errorf("Tokens: %d is negative and counts as 1", r.Tokens))
 	}
 	if r.Per < 0 {
-		errs = append(errs, fmt.Errorf("Per: %v is negative and counts as 1s", r.Per))
+		errs = append(errs, fmt.Errorf("Per: %v is negative and counts as %v", r.Per, positive(r.Per)))
 	}
 	if r.Burst < 0 {
 		errs = append(errs, fmt.Errorf("Burst: %d is negative and counts as 1", r.Burst))
