@@ -50,7 +50,7 @@ type probe struct {
 	until time.Time
 }
 
-var _ retry.Gate = (*Gate)(nil)
+var _ retry.Rechecker = (*Gate)(nil)
 
 // New builds a breaker and returns it with its gate, whose refusals carry the name. It needs the builder's
 // OnStateChanged for itself; OnOpen, OnHalfOpen and OnClose are yours.
@@ -85,6 +85,14 @@ func (g *Gate) Admit(_ context.Context, a *retry.Attempt) error {
 	return nil
 }
 
+// Recheck does not let a retry begin after its backoff unless the breaker is closed.
+func (g *Gate) Recheck(_ context.Context, a *retry.Attempt) error {
+	if g.breaker.State() == circuitbreaker.ClosedState {
+		return nil
+	}
+	return g.refuse(a)
+}
+
 // Settle records what the attempt says, unless the breaker has changed since it was admitted, or its lease has ended.
 func (g *Gate) Settle(a *retry.Attempt, o *retry.Outcome) {
 	breaker.Feed{Health: g.Health}.Settle(a, o)
@@ -93,9 +101,11 @@ func (g *Gate) Settle(a *retry.Attempt, o *retry.Outcome) {
 		if note>>1 == g.generation.Load() {
 			g.record(o)
 		}
-	} else if g.end(note>>1) && !g.record(o) {
+	} else if period, ok := g.end(note >> 1); ok && !g.record(o) {
 		g.mu.Lock()
-		g.spare++
+		if g.turn(); g.period == period { // else the permit is of another half-open state
+			g.spare++
+		}
 		g.mu.Unlock()
 	}
 }
@@ -135,18 +145,18 @@ func (g *Gate) reuse() bool {
 	return true
 }
 
-// end takes a probe out, and returns whether its result still counts.
-func (g *Gate) end(id uint64) bool {
+// end takes a probe out, and returns the period that it is of and whether its result still counts.
+func (g *Gate) end(id uint64) (period uint64, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.turn()
 	for i, p := range g.probes {
 		if p.id == id {
 			g.probes = append(g.probes[:i], g.probes[i+1:]...)
-			return true
+			return g.period, true
 		}
 	}
-	return false
+	return 0, false
 }
 
 // expire records probes as failed whose lease has ended.

@@ -54,7 +54,7 @@ type held struct {
 	done  func(error) // nil for a free place
 }
 
-var _ retry.Gate = (*Gate)(nil)
+var _ retry.Rechecker = (*Gate)(nil)
 
 // New returns a gate with a breaker of its own, which excludes what is neutral besides what s excludes.
 func New(s gobreaker.Settings) *Gate {
@@ -85,6 +85,14 @@ func (g *Gate) Admit(_ context.Context, a *retry.Attempt) error {
 	}
 	*a.Note = g.hold(done, a.At.Add(g.lease(a.Policy)))
 	return nil
+}
+
+// Recheck does not let a retry begin after its backoff unless the breaker is closed.
+func (g *Gate) Recheck(_ context.Context, a *retry.Attempt) error {
+	if g.Breaker.State() == gobreaker.StateClosed {
+		return nil
+	}
+	return g.refuse(a, gobreaker.ErrOpenState)
 }
 
 // Settle reports the attempt, unless its lease has ended.
