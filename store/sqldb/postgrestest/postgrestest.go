@@ -187,7 +187,12 @@ func (s *Server) Stop(m Mode) {
 // Remove stops the server and removes its data.
 func (s *Server) Remove() {
 	s.Stop(Immediate)
-	os.RemoveAll(s.dir)
+	for range 100 { // its children may write a last file after it has ended
+		if os.RemoveAll(s.dir) == nil {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 }
 
 // Base is the URL of the database that each server has.
