@@ -33,6 +33,8 @@
 //   - retries in flight ≤ ceiling, when one is admitted
 //   - an attempt that another layer makes below the gate, such as a resend by net/http, is not seen
 //   - permanent failures neither earn nor cost
+//   - a first attempt is in flight from its admission on, so one that waits in a limiter's queue counts: the ceiling grows with that
+//     queue. What bounds the retries then is CeilingMin and Ceiling of the queue's length, and Max
 //
 // In plain words: when every call fails, there are Max retries and then no more until calls succeed again.
 //

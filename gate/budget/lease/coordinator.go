@@ -22,6 +22,7 @@ const (
 	mostFloor  = 1_000_000_000
 	mostValid  = time.Hour
 	mostDrift  = 1000
+	mostName   = 256 // bytes of a process's name
 )
 
 // A Coordinator lends the tokens of one bucket to many processes. It is a state machine: it
@@ -76,13 +77,13 @@ func (c *Coordinator) Start(now time.Time) {
 }
 
 // Grant answers a request. The same request again has the same answer and no effect, an older one and one of
-// another epoch or budget have no effect, and are answered with nothing.
+// another epoch or budget, or from a process with a name of more than 256 bytes, have no effect, and are answered with nothing.
 func (c *Coordinator) Grant(r Request, now time.Time) Grant {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now = c.advance(now)
 	g := Grant{Budget: c.Budget, Process: r.Process, Seq: r.Seq, Epoch: c.epoch, Valid: c.valid()}
-	if r.Budget != c.Budget || r.Epoch != c.epoch || r.Seq == 0 {
+	if len(r.Process) > mostName || r.Budget != c.Budget || r.Epoch != c.epoch || r.Seq == 0 {
 		return g
 	}
 	l := c.loan(r.Process, now)

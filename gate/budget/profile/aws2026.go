@@ -26,7 +26,7 @@ import (
 type AWS2026 struct {
 	Capacity    int           // 0 means 500, None means none: no retries
 	MaxAttempts int           // in all; 0 means 3
-	Base        time.Duration // of the wait after a failure that is not Throttled, up to 20 s; 0 means 50 ms
+	Base        time.Duration // of the wait after a failure that is not Throttled, up to 20 s; 0 and less mean 50 ms
 
 	quota quota
 }
@@ -82,7 +82,7 @@ func (q *AWS2026) Delay(n int, class retry.Class, hint time.Duration, u float64)
 }
 
 func (q *AWS2026) backoff() backoff.Exponential {
-	return backoff.Exponential{Base: pick(q.Base, aws2026Base, 1, awsMax), Max: awsMax}
+	return backoff.Exponential{Base: pick(max(0, q.Base), aws2026Base, 1, awsMax), Max: awsMax}
 }
 
 // Check implements [Profile].

@@ -102,8 +102,8 @@ func (g *GRPC) Tokens() float64 {
 func (g *GRPC) Delay(n int, u float64) time.Duration {
 	multiplier := pick(g.Multiplier, grpcMultiplier, 1, math.MaxFloat64)
 	d := backoff.Exponential{
-		Base:       pick(g.InitialBackoff, grpcInitial, 1, grpcMostBackoff),
-		Max:        pick(g.MaxBackoff, grpcMax, 1, grpcMostBackoff),
+		Base:       pick(max(0, g.InitialBackoff), grpcInitial, 1, grpcMostBackoff),
+		Max:        pick(max(0, g.MaxBackoff), grpcMax, 1, grpcMostBackoff),
 		Multiplier: multiplier,
 		Jitter:     backoff.None,
 	}.Delay(n, 0, 0)
