@@ -12,6 +12,7 @@
 // # The profiles
 //
 //	name          type         funded by      what it does                                            sound at 80 % load, 1 / 100 clients
+//	relent        Relent       successes      the budget of the folder above                                   see budget.Load
 //	finagle       Finagle      requests       a fifth of the requests of 10 s, and 10/s               no / no
 //	tower         Tower        requests       the same in coarser integers                            no / no
 //	linkerd       Linkerd      non-failures   Tower's arithmetic, fed by responses                    not established

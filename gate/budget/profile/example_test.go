@@ -41,7 +41,7 @@ func ExampleNew_mistakes() {
 	// Output:
 	// TTL: 2m0s is not within 1s to 1m0s
 	// Percent: -1 is not within 0 to 1000
-	// unknown budget profile "finnagle": want one of finagle, tower, linkerd, envoy, grpc, aws-2025, aws-2026, aws-adaptive, sre, failsafe
+	// unknown budget profile "finnagle": want one of relent, finagle, tower, linkerd, envoy, grpc, aws-2025, aws-2026, aws-adaptive, sre, failsafe
 }
 
 // Whether a budget can keep an outage going, told before there is one.

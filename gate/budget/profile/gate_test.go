@@ -17,6 +17,7 @@ import (
 // profile starts with, and a refusal carries both reasons and is not slept for.
 func TestAllFail(t *testing.T) {
 	most := map[string]int{
+		"relent":  10,
 		"finagle": 200, "tower": 200, // the reserve of ten seconds, and a fifth of the requests
 		"linkerd": 100, // the reserve
 		"grpc":    3, "aws-2025": 100, "aws-2026": 35, "aws-adaptive": 35,

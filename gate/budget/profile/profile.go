@@ -41,6 +41,7 @@ var profiles = []struct {
 	name string
 	new  func() Profile
 }{
+	{"relent", func() Profile { return &Relent{} }},
 	{"finagle", func() Profile { return &Finagle{} }},
 	{"tower", func() Profile { return &Tower{} }},
 	{"linkerd", func() Profile { return &Linkerd{} }},
@@ -94,6 +95,7 @@ type field struct {
 	at        any     // *int, *float64, *time.Duration or *bool
 	low, high float64 // range; durations in nanoseconds
 	none      bool    // zero is in the range, too
+	spelled   int     // how it is spelled; 0 means None
 }
 
 // check says what is wrong with the values of fields; zero is never wrong.

@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -44,14 +45,14 @@ func (f field) set(value string) error {
 			return fmt.Errorf("%s: %q is not a whole number", f.name, value)
 		}
 		if zero = *at == 0; zero && f.none {
-			*at = None
+			*at = f.zero()
 		}
 	case *float64:
 		if *at, err = strconv.ParseFloat(value, 64); err != nil {
 			return fmt.Errorf("%s: %q is not a number", f.name, value)
 		}
 		if zero = *at == 0; zero && f.none {
-			*at = None
+			*at = float64(f.zero())
 		}
 	case *time.Duration:
 		if *at, err = time.ParseDuration(value); err != nil {
@@ -68,3 +69,6 @@ func (f field) set(value string) error {
 	}
 	return nil
 }
+
+// zero is what spells zero in a field that may be zero.
+func (f field) zero() int { return cmp.Or(f.spelled, None) }

@@ -19,7 +19,7 @@ func TestNew(t *testing.T) {
 			t.Errorf("New(%q) = %v, Check %v", name, err, p.Check())
 		}
 	}
-	same(t, "profiles", len(Names()), 10)
+	same(t, "profiles", len(Names()), 11)
 	_, err := New("finagled")
 	if unknown, ok := errors.AsType[*UnknownError](err); !ok || unknown.Name != "finagled" {
 		t.Errorf("New(finagled) = %v; want an UnknownError", err)
