@@ -28,7 +28,6 @@ func (t *Tree) newClerk() *clerk {
 	c := &clerk{tree: t, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	go func() {
 		defer close(c.done)
-		t.open()
 		for range c.wake {
 			c.work()
 		}
@@ -59,6 +58,7 @@ func (c *clerk) work() {
 	records, dropped := c.waiting, c.dropped
 	c.waiting, c.dropped = nil, 0
 	c.mu.Unlock()
+	c.tree.open() // records what was found about the file
 	err := wrap(ErrSave, c.tree.save(false))
 	for _, r := range records {
 		switch r.Action {

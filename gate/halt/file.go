@@ -109,15 +109,19 @@ func parseBody(body []byte) (*state, error) {
 	return s, nil
 }
 
-// load reads the state file, if there is one. mu is held, and the tree is empty.
+// load claims and reads the state file, if there is one. saving and mu are held, and the tree is empty.
 func (t *Tree) load() {
 	if t.File == "" {
 		return
 	}
-	if missing(t.File) {
+	if err := t.claim(); err != nil {
+		t.share(err)
+	}
+	data, print, err := t.fingerprint()
+	t.wrote = print
+	if print == "" {
 		return
 	}
-	data, err := readFile(t.File, mostFile)
 	var s *state
 	if err == nil {
 		s, err = parse(data)
@@ -135,14 +139,7 @@ func (t *Tree) load() {
 		t.harm(fmt.Errorf("state file %s: an earlier one could not be read", t.File))
 	}
 	for _, scope := range s.Scopes {
-		n := t.root
-		path, _ := scope.Scope.Path()
-		for i, segment := range path {
-			if n.below[segment] == nil {
-				t.grow(n, segment, At(path[:i+1]...))
-			}
-			n = n.below[segment]
-		}
+		n := t.place(scope.Scope)
 		n.epoch, n.stoppers = scope.Epoch, scope.Stoppers
 		for state, e := range scope.Stops {
 			if !e.Until.IsZero() {
@@ -154,15 +151,29 @@ func (t *Tree) load() {
 	}
 }
 
+// place returns the scope of a state file, however many there may be. mu is held.
+func (t *Tree) place(s Scope) *node {
+	n := t.root
+	path, _ := s.Path()
+	for i, segment := range path {
+		if n.below[segment] == nil {
+			t.grow(n, segment, At(path[:i+1]...))
+		}
+		n = n.below[segment]
+	}
+	return n
+}
+
+// harmed is how strict a state is that nobody knows.
+var harmed = [kinds]State{Orders: Stopped, Other: NoRetries, Reads: NoRetries}
+
 // harm makes the tree as strict as a state that nobody knows may have been. mu is held.
-func (t *Tree) harm(err error) {
+func (t *Tree) harm(err error) []end {
 	t.damage = err
-	rule := [kinds]State{Orders: Stopped, Other: NoRetries, Reads: NoRetries}
-	t.worsen(damaged, rule, "tree", err, nil)
-	t.pending = append(t.pending, Record{
-		Action: ActionLost, Scope: Global, State: Stopped, Who: "tree", Source: "tree", Epoch: t.root.epoch,
-		At: time.Now(), Why: "the state file could not be read", Err: err,
-	})
+	r := t.news(ActionLost, "the state file could not be read", err)
+	r.State = Stopped
+	t.pending = append(t.pending, r)
+	return t.worsen(damaged, harmed, "tree", err, nil)
 }
 
 // unsaved is a version that no tree has.
@@ -176,11 +187,16 @@ func (t *Tree) save(force bool) error {
 	t.saving.Lock() // commands that wait here find that the first of them saves for all
 	defer t.saving.Unlock()
 	t.mu.Lock()
-	version := t.version
-	if version == t.saved && !force {
-		t.mu.Unlock()
+	due := force || t.version != t.saved || t.conditions[shared] != nil
+	t.mu.Unlock()
+	if !due {
 		return nil
 	}
+	if err := t.own(); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	version := t.version
 	s := t.state(nil)
 	t.mu.Unlock()
 	err := t.write(s)
@@ -190,12 +206,18 @@ func (t *Tree) save(force bool) error {
 	return err
 }
 
-// write replaces the state file: after a crash there is the old one or the new one. saving is held.
+// write replaces the state file: after a crash there is the old one or the new one. saving is held, and the file is
+// this tree's.
 func (t *Tree) write(s *state) error {
 	if t.File == "" {
 		return nil
 	}
-	return replace(t.File, s.encode())
+	data := s.encode()
+	err := replace(t.File, data)
+	if err == nil {
+		t.wrote = sum(data)
+	}
+	return err
 }
 
 // missing says that there is no file in a directory that there is. Without the directory, or as a link that leads

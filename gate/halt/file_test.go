@@ -38,6 +38,7 @@ func TestStateSurvivesRestart(t *testing.T) {
 		before := tree.Status()
 
 		time.Sleep(30 * time.Minute) // what has expired meanwhile is let go with a ramp
+		tree.Close()
 		tree = open()
 		if err := tree.Open(); err != nil {
 			t.Fatal(err)
@@ -182,6 +183,7 @@ func damaged(t *testing.T, file string) {
 		t.Errorf("recorded %+v; want the loss", r)
 	}
 	stop(t, tree, "desk", halt.NoRetries, "ops1") // which writes a good file
+	tree.Close()
 	tree, place, book, other = open()
 	expect("after a restart")
 	if e := look(t, tree, "desk").Epoch; e < 1e9 {
@@ -192,11 +194,24 @@ func damaged(t *testing.T, file string) {
 	if err := tree.Open(); err != nil {
 		t.Errorf("resumed: Open() = %v", err)
 	}
+	tree.Close()
 	tree, place, _, _ = open()
 	ramped(t, place, time.Now())
 	if err := tree.Open(); err != nil || passes(place) != both {
 		t.Errorf("resumed and restarted: Open() = %v, place %v", err, passes(place))
 	}
+}
+
+// copied returns a tree with what a state file of another one holds now.
+func copied(t *testing.T, file string) *halt.Tree {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Error(err)
+	}
+	file = filepath.Join(t.TempDir(), "copy")
+	os.WriteFile(file, data, 0o600)
+	return &halt.Tree{File: file}
 }
 
 // TestMain lets a test start this program as another process, to be killed.
@@ -273,7 +288,7 @@ func TestConcurrentCommandsAreAllSaved(t *testing.T) {
 				} else {
 					resume(t, tree, scope)
 				}
-				saved := &halt.Tree{File: file}
+				saved := copied(t, file)
 				if got, want := look(t, saved, scope).State, look(t, tree, scope).State; got != want {
 					t.Errorf("%s saved as %v; want %v", scope, got, want)
 				}
@@ -299,7 +314,7 @@ func TestStopOvertakesResume(t *testing.T) {
 	if !errors.Is(err, halt.ErrEpoch) || passes(g) != neither {
 		t.Errorf("Resume = %v, passes %v; want overtaken", err, passes(g))
 	}
-	if s := look(t, &halt.Tree{File: tree.File}, "desk"); s.State != halt.Stopped || len(s.Stops) != 2 {
+	if s := look(t, copied(t, tree.File), "desk"); s.State != halt.Stopped || len(s.Stops) != 2 {
 		t.Errorf("saved %+v; want both stops", s)
 	}
 }
@@ -322,7 +337,7 @@ func TestStopAndResumeAtOnce(t *testing.T) {
 		if err != nil {
 			want = halt.Stopped
 		}
-		saved := look(t, &halt.Tree{File: tree.File}, "desk")
+		saved := look(t, copied(t, tree.File), "desk")
 		if s := look(t, tree, "desk"); (err != nil && !errors.Is(err, halt.ErrEpoch)) || s.State != want || saved.State != want || try(g, 2, time.Now()) == nil {
 			t.Fatalf("stopped at epoch %d, resume %v: %+v, saved %+v; want %v", r.Epoch, err, s, saved, want)
 		}

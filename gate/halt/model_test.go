@@ -119,6 +119,7 @@ func TestAgainstTheTable(t *testing.T) {
 					m.stops = kept
 				}
 			default:
+				tree.Close()
 				tree, gates = open()
 				log = append(log, "restart")
 			}

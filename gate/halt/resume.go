@@ -140,6 +140,11 @@ func (t *Tree) permits(n *node, c Release) error {
 func (t *Tree) lift(n *node, epoch uint64) error {
 	t.saving.Lock()
 	defer t.saving.Unlock()
+	if t.File != "" {
+		if err := t.own(); err != nil {
+			return wrap(ErrSave, err)
+		}
+	}
 	var after *state
 	var version uint64
 	err := t.unless(n, epoch, func() { after, version = t.state(n), t.version })

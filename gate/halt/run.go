@@ -114,12 +114,15 @@ func (t *Tree) tick(c *clerk) time.Duration {
 			wait = min(wait, max(0, at.Sub(now)))
 		}
 	}
-	if t.Trigger == "" {
-		return wait
-	}
 	poll := t.Poll
 	if poll <= 0 {
 		poll = defaultPoll
+	}
+	if t.Trigger == "" {
+		if t.isShared() {
+			wait = min(wait, poll)
+		}
+		return wait
 	}
 	if t.look(c) {
 		poll = min(poll, emptyPoll)

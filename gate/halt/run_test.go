@@ -145,7 +145,7 @@ func TestRunSavesAgain(t *testing.T) {
 		os.Mkdir(dir, 0o700)
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if s := look(t, &halt.Tree{File: tree.File}, halt.Global); s.State != halt.Stopped {
+		if s := look(t, copied(t, tree.File), halt.Global); s.State != halt.Stopped {
 			t.Errorf("saved %+v; want the stop", s)
 		}
 	})

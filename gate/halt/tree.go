@@ -14,7 +14,7 @@ import (
 // The zero value is ready: nothing is stopped, and nothing is saved. The fields are not modified after first use.
 // [Tree.Check] names mistakes in them. A Tree is safe for concurrent use and must not be copied.
 type Tree struct {
-	File     string   // holds the state across restarts, in a directory that exists; one tree per file; empty: in memory only
+	File     string   // holds the state across restarts, in a directory that exists; and File.lock beside it; one tree per file; empty: in memory only
 	Recorder Recorder // receives every command; nil: nobody does
 
 	Approvers  []string // who may approve that a stop ends; empty: anyone but the requester and those who stopped
@@ -34,7 +34,9 @@ type Tree struct {
 	once sync.Once
 
 	saving sync.Mutex // held while the file is written; before mu
-	saved  uint64     // the version that is on disk; guarded by saving
+	saved  uint64     // the version that is on disk; guarded by saving, as what follows
+	lock   *os.File   // nil unless the file is this tree's
+	wrote  string     // what the file looked like when it was last read or written: see fingerprint
 
 	resuming sync.Mutex // one resume at a time; before saving
 
@@ -44,6 +46,7 @@ type Tree struct {
 	firstEpoch    uint64 // of new scopes
 	version       uint64 // raised by everything that is saved
 	damage        error  // of the state file, when it was read
+	shared        error  // why it is not this tree's
 	conditions    [conditions]*condition
 	base          [kinds]*view // the conditions
 	pending       []Record     // of what was found while opening
@@ -59,13 +62,14 @@ type Tree struct {
 }
 
 // Open reads the state file, unless that has happened, and returns what is wrong with it: the tree is then as
-// strict as its state may have been. All other methods open the tree, too, so Open is for those who want to
+// strict as its state may have been. So it is while another tree has the file ([ErrLocked]), and can save nothing; Run
+// looks whether the file is free, and so does each command. All other methods open the tree, too, so Open is for those who want to
 // see the error before the first attempt does.
 func (t *Tree) Open() error {
 	t.open()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.damage
+	return errors.Join(t.damage, t.shared)
 }
 
 func (t *Tree) open() {
@@ -86,6 +90,8 @@ func (t *Tree) open() {
 
 // read makes the tree, as it was when it was last saved.
 func (t *Tree) read() {
+	t.saving.Lock()
+	defer t.saving.Unlock()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.nudge = make(chan struct{}, 1)
@@ -229,7 +235,9 @@ func (t *Tree) wake(ends []end) {
 	}()
 }
 
-// Close returns when all waits that stops have ended so far have been told. The tree and its gates go on working.
+// Close returns when all waits that stops have ended so far have been told, and lets go of the state file, so that
+// another tree may have it. The tree and its gates go on working: the next command claims the file again, if it is
+// free, and takes over the stops in it.
 func (t *Tree) Close() error {
 	t.open()
 	t.mu.Lock()
@@ -237,6 +245,7 @@ func (t *Tree) Close() error {
 		t.awake.Wait()
 	}
 	t.mu.Unlock()
+	t.release()
 	return nil
 }
 

@@ -98,6 +98,7 @@ const (
 	lease   = iota // the control plane is not heard
 	audit          // the audit sink fails
 	damaged        // the state file could not be read
+	shared         // it is another tree's
 
 	conditions
 )
