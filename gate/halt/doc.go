@@ -57,7 +57,8 @@
 // # What makes a tree stricter by itself
 //
 // A lost control plane ([Tree.Lease]), an audit sink that fails, a state file that cannot be read, and limits
-// ([Tree.Watch]). None of them ever makes it less strict than the stops in force.
+// ([Tree.Watch]). Other gates do not know the tree: their trips reach it through the caller's code, see the example
+// of [Tree.Stop] with budgets. None of them ever makes it less strict than the stops in force.
 //
 // # Time
 //

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/relent-go/relent/gate/budget"
 	"github.com/relent-go/relent/gate/halt"
 	"github.com/relent-go/relent/retry"
 )
@@ -103,4 +104,39 @@ func ExampleGate_Bind() {
 	fmt.Println(refusal)
 	// Output:
 	// halted: global is stopped by ops1
+}
+
+// Parts do not know each other: what a budget refuses reaches the tree through the caller's own code.
+func ExampleTree_Stop_budgets() {
+	stops := &halt.Tree{}
+	orders := &budget.Parents{Max: 1, OnTrip: func(_ context.Context, t budget.Trip) {
+		stops.Stop(halt.Command{Scope: "equities", State: halt.RiskReducingOnly, Who: "parents", Why: t.Parent + " had its attempts", Source: "trip"})
+	}}
+	money := &budget.Spend{Currency: "USD", Limit: 1_000_000, Estimate: budget.Amount{Micro: 600_000, Currency: "USD"}}
+	gates := []retry.Gate{stops.Gate("equities", "binance"), orders, money}
+	place := func(parent string) {
+		p := &retry.Policy{Name: "place", Gates: gates}
+		err := retry.Run(budget.WithParent(context.Background(), parent), p, func(context.Context) error { return nil })
+		if e, _ := errors.AsType[*budget.Error](err); e != nil && e.Rule == budget.RuleSpend {
+			stops.Stop(halt.Command{Scope: "equities", State: halt.DrainOnly, Who: "spend", Why: "out of money", Source: "trip"})
+		}
+	}
+	state := func() {
+		s, _ := stops.Look("equities")
+		fmt.Println(s.State)
+	}
+
+	place("order 1")
+	state()
+	place("order 1") // has had its attempt
+	state()
+	stops.Resume(halt.Release{Scope: "equities", Epoch: 1, Requester: "ops1", Approver: "risk1"})
+	for i := range 20 { // a ramp lets a tenth pass
+		place(fmt.Sprint("order ", 2+i))
+	}
+	state()
+	// Output:
+	// running
+	// risk-reducing
+	// drain
 }
