@@ -241,6 +241,18 @@ func (s circuitState) settle(in *circuitIn) []any {
 	}
 	before := s
 	s.see(in.at)
+	if s.state == breaker.HalfOpen && !in.kind.failure() {
+		first := int64(-1)
+		for _, l := range s.leases[:s.held] {
+			if int64(l.until) <= int64(s.latest) && (first < 0 || int64(l.until) < first) {
+				first = int64(l.until)
+			}
+		}
+		if first >= 0 {
+			s.rounds++
+			s.open(breaker.ByLease, time.Duration(first))
+		}
+	}
 	if s.state != breaker.HalfOpen || !probe || note.generation != s.generation || !s.end(in.id) {
 		next := []any{s}
 		if in.kind == success && !probe && (in.others >= aCycle || in.others > 0 && s.state != breaker.Closed) {
