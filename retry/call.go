@@ -131,6 +131,9 @@ func (c *call) succeed() {
 
 // wake asks again, after a wait, what may have changed during it.
 func (c *call) wake() *Error {
+	if c.extra == nil && c.wait == 0 && c.outer.Err() == nil {
+		return nil // nobody waited, and there is nobody to ask
+	}
 	if reason := c.ended(); reason != nil {
 		return c.finish(reason)
 	}

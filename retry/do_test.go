@@ -498,6 +498,7 @@ func TestAllocations(t *testing.T) {
 	defer cancel()
 	plain := &retry.Policy{Name: "a.b"}
 	gated := &retry.Policy{Gates: []retry.Gate{open{}, nil}, Observer: retry.Observers{nil, silent{}}}
+	crowded := &retry.Policy{Gates: []retry.Gate{open{}, open{}, open{}, open{}, open{}, open{}, open{}}}
 	retries := &retry.Policy{Backoff: immediate}
 	n := 0
 	for _, test := range []struct {
@@ -513,6 +514,7 @@ func TestAllocations(t *testing.T) {
 			}
 		}},
 		{"Do with gates and an observer", func() { retry.Do(ctx, gated, fetch) }},
+		{"Do with many gates", func() { retry.Do(ctx, crowded, fetch) }},
 		{"two retries without a wait", func() {
 			retry.Run(ctx, retries, func(context.Context) error {
 				if n++; n%3 != 0 {

@@ -27,7 +27,7 @@ type extra struct {
 	link     link            // among the parked calls that it ends
 
 	few  [4]uint64 // the notes of the gates
-	many []uint64  // the notes of all gates, if there are more
+	many []uint64  // the notes of all gates, if there are more; kept for the next call
 }
 
 // extras are used again, so that gates and observers cost no allocation. None is referred to once its call
@@ -51,7 +51,7 @@ func (x *extra) release() {
 	a := &x.attempt
 	a.Policy, a.Wait, a.Err, a.Class, a.Unknown = nil, 0, nil, 0, false
 	a.Call += 0x9e3779b97f4a7c15 // odd, so that a number comes back only after all others (Weyl's sequence)
-	x.ctx, x.took, x.starters, x.halter, x.halted, x.many, x.outcome.Err = nil, 0, false, nil, nil, nil, nil
+	x.ctx, x.took, x.starters, x.halter, x.halted, x.outcome.Err = nil, 0, false, nil, nil, nil
 	extras.Put(x)
 }
 
@@ -67,7 +67,7 @@ func (x *extra) forGate(i, gates int) *Attempt {
 }
 
 func (x *extra) farNote(i, gates int) *uint64 {
-	if x.many == nil {
+	if len(x.many) < gates {
 		x.many = make([]uint64, gates)
 	}
 	return &x.many[i]
