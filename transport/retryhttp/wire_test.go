@@ -231,7 +231,9 @@ type settlements struct{ states []retry.State }
 
 func (*settlements) Admit(context.Context, *retry.Attempt) error { return nil }
 
-func (s *settlements) Settle(_ *retry.Attempt, o *retry.Outcome) { s.states = append(s.states, o.State) }
+func (s *settlements) Settle(_ *retry.Attempt, o *retry.Outcome) {
+	s.states = append(s.states, o.State)
+}
 
 // Requests that net/http cannot send are not tried again.
 
