@@ -1,0 +1,2 @@
+// Package control lets people see, steer and stop what retries.
+package control
