@@ -25,6 +25,11 @@ type Concurrency struct {
 	MaxWait    time.Duration // for a slot; 0 and less refuse at once, Forever waits as long as the context allows
 	MaxWaiters int           // at one time, beyond which ErrCrowded; 0 means 1024, negative means none
 
+	// Health says whether the other side is in doubt; a breaker and its statistics do. While it is, half of Max
+	// may run, and at least one: what runs already ends in its own time. It is asked at every attempt, must be quick
+	// and safe for concurrent use; nil means that all is well.
+	Health interface{ Suspect() bool }
+
 	state   atomic.Uint64 // slots taken, and in the upper half waiters; the upper half changes only under mu
 	waited  atomic.Uint64
 	refused atomic.Uint64
@@ -96,7 +101,8 @@ func (c *Concurrency) release() {
 	}
 }
 
-// hand gives a taken slot to whose turn it is. It returns false if nobody waits any more.
+// hand gives a taken slot to whose turn it is, and slots that a recovery freed to the next. If more run than may, the
+// slot is gone instead. It returns false if nobody waits any more.
 func (c *Concurrency) hand() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -104,10 +110,26 @@ func (c *Concurrency) hand() bool {
 	if w == nil {
 		return false
 	}
+	most, running := c.max(), c.state.Load()%oneWaiter // nobody else changes the lower half while somebody waits
+	if running > most {
+		c.state.Add(^uint64(0))
+		return true
+	}
+	for c.grant(w); running < most; running++ {
+		if w = c.queue.first(); w == nil {
+			break
+		}
+		c.state.Add(1)
+		c.grant(w)
+	}
+	return true
+}
+
+// grant gives a taken slot to a waiter. c.mu is held.
+func (c *Concurrency) grant(w *waiter) {
 	c.leave(w)
 	w.granted = true
 	w.wake()
-	return true
 }
 
 // leave takes a waiter out of the queue. c.mu is held.
@@ -193,11 +215,16 @@ func (c *Concurrency) refuse(reason error, waited time.Duration) error {
 	return &Error{Name: c.Name, Reason: reason, Waited: waited}
 }
 
+// max is how many may run now.
 func (c *Concurrency) max() uint64 {
-	if c.Max == 0 {
-		return DefaultConcurrency
+	most := uint64(DefaultConcurrency)
+	if c.Max != 0 {
+		most = uint64(max(1, min(c.Max, oneWaiter-1)))
 	}
-	return uint64(max(1, min(c.Max, oneWaiter-1)))
+	if c.Health != nil && c.Health.Suspect() {
+		most = max(1, most/2)
+	}
+	return most
 }
 
 // Stats returns how things stand. The numbers are each right, but not of one moment.
