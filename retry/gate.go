@@ -95,10 +95,15 @@ func (a *Attempt) Kept() uint64 {
 // Halted is for gates that wait: a stop ends the context that it returns, and the gate should then
 // return its cause. It is never nil.
 func (a *Attempt) Halted() context.Context {
-	if a.of == nil || a.of.halter == nil {
+	if a.of == nil {
 		return context.Background()
 	}
-	return a.of.halter.Halted(a)
+	for _, g := range a.Policy.Gates { // the halter may stand behind the gate that asks, and not be known yet
+		if h, ok := g.(Halter); ok {
+			return h.Halted(a)
+		}
+	}
+	return context.Background()
 }
 
 // A State says how an admitted attempt ended.

@@ -215,6 +215,24 @@ func TestHalterBeforeTheWait(t *testing.T) {
 			t.Errorf("the gate waited for %v; want 1s, until the stop", time.Since(began))
 		}
 	})
+	synctest.Test(t, func(t *testing.T) { // a gate that waits before the halter has been asked
+		h := &fakeHalter{}
+		wait := &fakeGate{admit: func(_ context.Context, a *retry.Attempt) { <-a.Halted().Done() }}
+		time.AfterFunc(time.Second, h.stop)
+		began := time.Now()
+		retry.Run(t.Context(), &retry.Policy{Gates: []retry.Gate{&fakeGate{}, wait, h}}, func(context.Context) error { return nil })
+		if time.Since(began) != time.Second {
+			t.Errorf("the gate waited for %v; want 1s, until the stop", time.Since(began))
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		wait := &fakeGate{admit: func(ctx context.Context, a *retry.Attempt) {
+			if a.Halted().Done() != nil {
+				t.Error("an attempt of a policy without a halter can be halted")
+			}
+		}}
+		retry.Run(t.Context(), &retry.Policy{Gates: []retry.Gate{wait}}, func(context.Context) error { return nil })
+	})
 	if (&retry.Attempt{}).Halted().Done() != nil {
 		t.Error("an attempt without a halter can be halted")
 	}
