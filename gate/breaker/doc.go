@@ -49,6 +49,9 @@
 // Calm is a CUSUM back at 0 that has not come to 5 (three failures in a row) for one open time. A client with few samples is
 // calm after five successes in a row and one open time without a failure.
 //
+// A refusal ends the call. Put a [Patient] in the breaker's place in the policy where calls may rather wait until the
+// breaker lets one pass again.
+//
 // # Probes
 //
 // A permit in half-open is a lease. It ends at the call's timeout or after one open time, whichever is shorter, and then
