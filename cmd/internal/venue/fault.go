@@ -32,11 +32,12 @@ const (
 	ClockSkew         Kind = "clock_skew"         // -1021 for a signed request
 	Overloaded        Kind = "overloaded"         // 503 with -1008: not placed
 	StaleRead         Kind = "stale_read"         // an order read, answered as things stood Delay ago; at most 10 s
+	Refuse            Kind = "refuse"             // no connection: by Transport a refused dial, over a socket a close without an answer
 )
 
 var kinds = []Kind{
 	Drop, Delay, Hold, AcceptDropAnswer, AcceptUnavailable, Unavailable, BadGateway, CutBody, LateAnswer,
-	TooManyRequests, ClockSkew, Overloaded, StaleRead,
+	TooManyRequests, ClockSkew, Overloaded, StaleRead, Refuse,
 }
 
 // A Fault is a rule: which requests suffer and how.
@@ -49,6 +50,7 @@ type Fault struct {
 	Status          int           // 4xx or 5xx in place of the usual one, for kinds that answer by themselves
 	RetryAfter      time.Duration // of TooManyRequests, in whole seconds rounded up; 0 means 1 s, negative sends none
 	HTML            bool          // Unavailable answers with HTML in place of JSON
+	Reset           bool          // Drop and AcceptDropAnswer: the connection is reset in place of closed
 	Reached         bool          // Unavailable and BadGateway: the request reaches the engine, its answer is lost
 	IgnoreWindow    bool          // Delay and Hold: forwarded although too late, against the venue's rule
 	Count           int           // most hits; 0 means no end
@@ -137,6 +139,7 @@ type faultJSON struct {
 	Status       int       `json:"status,omitempty"`
 	RetryAfter   span      `json:"retryAfter,omitzero"`
 	HTML         bool      `json:"html,omitempty"`
+	Reset        bool      `json:"reset,omitempty"`
 	Reached      bool      `json:"reached,omitempty"`
 	IgnoreWindow bool      `json:"ignoreWindow,omitempty"`
 	Count        int       `json:"count,omitempty"`
@@ -160,7 +163,7 @@ func (f Fault) MarshalJSON() ([]byte, error) {
 	m := f.Match
 	return json.Marshal(faultJSON{
 		f.Name, matchJSON{m.Method, m.Path, m.ClientID, m.Symbol, m.Nth, m.Every, m.Probability, span(m.After), span(m.Until)},
-		f.Kind, span(f.Delay), span(f.DelayMax), f.Status, span(f.RetryAfter), f.HTML, f.Reached, f.IgnoreWindow, f.Count,
+		f.Kind, span(f.Delay), span(f.DelayMax), f.Status, span(f.RetryAfter), f.HTML, f.Reset, f.Reached, f.IgnoreWindow, f.Count,
 	})
 }
 
@@ -177,7 +180,7 @@ func (f *Fault) UnmarshalJSON(b []byte) error {
 		Name:  j.Name,
 		Match: Match{m.Method, m.Path, m.ClientID, m.Symbol, m.Nth, m.Every, m.Probability, time.Duration(m.After), time.Duration(m.Until)},
 		Kind:  j.Kind, Delay: time.Duration(j.Delay), DelayMax: time.Duration(j.DelayMax), Status: j.Status,
-		RetryAfter: time.Duration(j.RetryAfter), HTML: j.HTML, Reached: j.Reached, IgnoreWindow: j.IgnoreWindow, Count: j.Count,
+		RetryAfter: time.Duration(j.RetryAfter), HTML: j.HTML, Reset: j.Reset, Reached: j.Reached, IgnoreWindow: j.IgnoreWindow, Count: j.Count,
 	}
 	return nil
 }

@@ -317,7 +317,7 @@ func TestPresetRates(t *testing.T) {
 		for i := range uint64(n) {
 			method := []string{"POST", "GET"}[i%2]
 			c := &call{seq: i, arrived: time.Now(), method: method, path: "/api/v3/order", route: routes["/api/v3/order"][method]}
-			if f := fs.pick(c); f != nil {
+			if f := fs.pick(stageRequest, c.subject()); f != nil {
 				hits++
 				by[f.Name] += 100.0 / n
 				if f.DelayMax > 0 && (f.Delay > f.DelayMax || f.Delay < 100*time.Millisecond) {

@@ -77,12 +77,40 @@ func (f *Faults) restart(seed uint64, now time.Time) {
 	}
 }
 
-// pick returns the rule that hits a request, with its delay drawn, or nil.
-func (f *Faults) pick(c *call) *Fault {
+// A stage is a point at which rules are tried; each kind belongs to one.
+type stage uint8
+
+const (
+	stageRequest stage = iota
+	stageConnect       // before there is a connection
+)
+
+func (k Kind) stage() stage {
+	switch k {
+	case Refuse:
+		return stageConnect
+	}
+	return stageRequest
+}
+
+// A subject is what a rule is tried on.
+type subject struct {
+	seq                          uint64
+	at                           time.Time
+	method, path, client, symbol string
+	route                        *route // nil if it is not a request, or one for no endpoint
+}
+
+func (c *call) subject() subject {
+	return subject{c.seq, c.arrived, c.method, c.path, c.client, c.symbol, c.route}
+}
+
+// pick returns the rule of a stage that hits, with its delay drawn, or nil.
+func (f *Faults) pick(s stage, c subject) *Fault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, r := range f.rules {
-		if (r.Count > 0 && r.hits >= r.Count) || !r.selects(c) {
+		if r.Kind.stage() != s || (r.Count > 0 && r.hits >= r.Count) || !r.selects(c) {
 			continue
 		}
 		r.seen++
@@ -102,9 +130,9 @@ func (f *Faults) pick(c *call) *Fault {
 	return nil
 }
 
-// selects tests the fixed part of Match, and whether the kind has a meaning for the request.
-func (r *rule) selects(c *call) bool {
-	m, age := r.Match, c.arrived.Sub(r.added)
+// selects tests the fixed part of Match, and whether the kind has a meaning for the subject.
+func (r *rule) selects(c subject) bool {
+	m, age := r.Match, c.at.Sub(r.added)
 	switch {
 	case m.Method != "" && !strings.EqualFold(m.Method, c.method),
 		m.ClientID != "" && m.ClientID != c.client,

@@ -2,8 +2,9 @@ package venue
 
 import (
 	"encoding/json"
-	"errors"
 	"io"
+	"maps"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -38,6 +39,7 @@ type call struct {
 	hold         time.Duration // in the gateway, beside Config.GatewayDelay
 	lag          time.Duration // of the replica that answers
 	ignoreWindow bool
+	reset        bool // if the connection is cut, it is by a reset
 
 	fault     string
 	decision  string
@@ -57,11 +59,11 @@ const (
 )
 
 // ServeHTTP answers a request of the public interface. To cut a connection it panics with http.ErrAbortHandler, as
-// net/http provides; a test that calls ServeHTTP directly recovers from that.
+// net/http provides; a test that calls ServeHTTP directly recovers from that, or uses Transport.
 func (v *Venue) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c, err := receive(w, r)
-	if err != nil || !v.wait(0) {
-		panic(http.ErrAbortHandler) // the client left within its own body, or the venue is closed
+	if err != nil || !v.wait(0) || v.refuses(c) {
+		panic(http.ErrAbortHandler) // the client left within its own body, or nobody is there
 	}
 	a, d := v.answer(c)
 	v.deliver(w, r, c, a, d)
@@ -69,24 +71,29 @@ func (v *Venue) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // receive reads a request to its end, so that its connection notices when the client leaves.
 func receive(w http.ResponseWriter, r *http.Request) (*call, error) {
-	c := &call{
-		method: r.Method, path: r.URL.Path, remote: r.RemoteAddr, key: r.Header.Get("X-MBX-APIKEY"),
-		query: r.URL.RawQuery,
-	}
+	c := &call{method: r.Method, path: r.URL.Path, remote: r.RemoteAddr, query: r.URL.RawQuery}
+	var body []byte
 	if r.ContentLength != 0 {
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-		if _, large := errors.AsType[*http.MaxBytesError](err); large {
-			c.tooLarge = true
-		} else if err != nil {
+		var err error
+		// One byte more than allowed is enough to see that a body is too large.
+		if body, err = io.ReadAll(io.LimitReader(r.Body, maxBody+1)); err != nil {
 			return nil, err
 		}
+	}
+	c.take(r.Header, body)
+	return c, nil
+}
+
+// take reads the rest of a request.
+func (c *call) take(h http.Header, body []byte) {
+	c.key = h.Get("X-MBX-APIKEY")
+	if c.tooLarge = len(body) > maxBody; !c.tooLarge {
 		c.body = string(body)
 	}
 	c.read()
 	if methods := routes[c.path]; methods != nil {
 		c.route = methods[c.method]
 	}
-	return c, nil
 }
 
 // read parses query and body. A parameter in both counts as it is in the query (Binance spot REST docs, "General
@@ -123,11 +130,36 @@ func (v *Venue) answer(c *call) (Answer, Delivery) {
 	if err := v.admit(c); err != nil {
 		return err.answer(), Whole
 	}
-	if f := v.Faults.pick(c); f != nil {
+	if f := v.Faults.pick(stageRequest, c.subject()); f != nil {
 		c.fault = f.Name
 		return v.suffer(c, f)
 	}
 	return v.pass(c)
+}
+
+// number gives a request its place in the order of all of them.
+func (v *Venue) number(c *call) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	c.world = v.world
+	c.world.seq++
+	c.seq = c.world.seq
+	c.arrived = time.Now()
+	if v.cfg.ReplicaLag > 0 {
+		c.lag = time.Duration(draw(c.world.seed, "replica", c.seq) * float64(v.cfg.ReplicaLag))
+	}
+}
+
+// refuses numbers a request and says whether its connection comes about at all.
+func (v *Venue) refuses(c *call) bool {
+	v.number(c)
+	f := v.Faults.pick(stageConnect, c.subject())
+	if f == nil {
+		return false
+	}
+	c.fault, c.decision = f.Name, "unconnected"
+	v.record(c, Answer{}, Nothing)
+	return true
 }
 
 func (v *Venue) admit(c *call) *apiError {
@@ -137,11 +169,6 @@ func (v *Venue) admit(c *call) *apiError {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	c.world = v.world
-	c.world.seq++
-	c.seq = c.world.seq
-	c.arrived = time.Now()
-	c.lag = time.Duration(draw(c.world.seed, "replica", c.seq) * float64(v.cfg.ReplicaLag))
 	return c.world.limits.admit(c, cost, c.arrived)
 }
 
@@ -197,20 +224,12 @@ func (v *Venue) deliver(w http.ResponseWriter, r *http.Request, c *call, a Answe
 	}
 	v.record(c, a, d)
 	if d == Nothing {
+		if c.reset {
+			resetConnection(w)
+		}
 		panic(http.ErrAbortHandler)
 	}
-	h := w.Header()
-	h.Set("Content-Type", "application/json;charset=UTF-8")
-	if c.weight > 0 && a.Header.Get("Content-Type") == "" { // a page of a proxy knows no weight
-		h.Set("X-Mbx-Used-Weight-1m", strconv.Itoa(c.weight))
-	}
-	for name, values := range a.Header {
-		h[http.CanonicalHeaderKey(name)] = values
-	}
-	if c.placed != nil && a.Status < 300 {
-		v.countHeaders(h, c)
-	}
-	h.Set("Content-Length", strconv.Itoa(len(a.Body)))
+	maps.Copy(w.Header(), v.header(c, a))
 	w.WriteHeader(a.Status)
 	if d == Cut {
 		_, _ = w.Write(a.Body[:len(a.Body)/2]) // the connection ends either way
@@ -227,13 +246,43 @@ func (v *Venue) deliver(w http.ResponseWriter, r *http.Request, c *call, a Answe
 	}
 }
 
+// header completes the header of an answer.
+func (v *Venue) header(c *call, a Answer) http.Header {
+	h := http.Header{"Content-Type": {"application/json;charset=UTF-8"}}
+	if c.weight > 0 && a.Header.Get("Content-Type") == "" { // a page of a proxy knows no weight
+		h.Set("X-Mbx-Used-Weight-1m", strconv.Itoa(c.weight))
+	}
+	for name, values := range a.Header {
+		h[http.CanonicalHeaderKey(name)] = values
+	}
+	if c.placed != nil && a.Status < 300 {
+		v.countHeaders(h, c)
+	}
+	h.Set("Content-Length", strconv.Itoa(len(a.Body)))
+	return h
+}
+
+// resetConnection lets the operating system send a reset in place of an orderly end, where there is a socket.
+func resetConnection(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0) // without it the end is orderly, which a client must bear as well
+	}
+	_ = conn.Close()
+}
+
 func (c *call) acknowledges(a Answer) bool { return c.placed != nil && a.Status/100 == 2 }
 
 func (v *Venue) record(c *call, a Answer, d Delivery) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	w := c.world
-	w.ledger.totals.Requests++
+	if c.decision != "unconnected" { // else it was none
+		w.ledger.totals.Requests++
+	}
 	if c.fault != "" {
 		w.ledger.totals.Faulted++
 	}

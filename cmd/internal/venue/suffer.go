@@ -10,6 +10,7 @@ func (v *Venue) suffer(c *call, f *Fault) (Answer, Delivery) {
 	if f.Func != nil {
 		return v.custom(c, f)
 	}
+	c.reset = f.Reset
 	switch f.Kind {
 	case Drop:
 		v.wait(f.Delay)

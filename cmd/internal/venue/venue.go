@@ -15,7 +15,10 @@ type Venue struct {
 	cfg    Config         // complete; not modified
 	keys   map[string]int // API key to index of cfg.Accounts
 	closed chan struct{}
-	close  sync.Once
+
+	starting sync.Mutex     // between the start of work and Close
+	ended    bool           // guarded by starting
+	work     sync.WaitGroup // goroutines of the venue
 
 	mu    sync.Mutex
 	world *world // guarded by mu
@@ -61,10 +64,28 @@ func (v *Venue) Reset(seed uint64) {
 	v.Faults.restart(cfg.Seed, start)
 }
 
-// Close ends the venue: held requests and all later ones have their connection cut. It does not wait for them; closing
-// the http.Server does. The oracle and the log can still be read.
+// Close ends the venue: held requests and all later ones have their connection cut. It waits for those that came by
+// Transport, not for those of an http.Server; closing that does. The oracle and the log can still be
+// read.
 func (v *Venue) Close() {
-	v.close.Do(func() { close(v.closed) })
+	v.starting.Lock()
+	if !v.ended {
+		v.ended = true
+		close(v.closed)
+	}
+	v.starting.Unlock()
+	v.work.Wait()
+}
+
+// spawn starts a goroutine that Close waits for, unless the venue is closed.
+func (v *Venue) spawn(f func()) bool {
+	v.starting.Lock()
+	defer v.starting.Unlock()
+	if v.ended {
+		return false
+	}
+	v.work.Go(f)
+	return true
 }
 
 // Oracle returns the venue's account of what clients did so far.
