@@ -79,7 +79,7 @@ func TestCrash(t *testing.T) {
 		cycles = 1000
 	}
 	t.Run("sqlite", func(t *testing.T) { crash(t, fileURL(t), cycles) })
-	t.Run("postgres", func(t *testing.T) { crash(t, postgresURL(t), cycles/10) })
+	t.Run("postgres", func(t *testing.T) { crash(t, postgresURL(t), cycles) })
 }
 
 func crash(t *testing.T, url string, cycles int) {
