@@ -129,6 +129,10 @@ func (c *call) judge(x *exchange, resp *http.Response) (class retry.Class, faile
 		again := c.misdirected
 		c.misdirected, c.redial = true, true
 		return onceMore(again), true
+	case http.StatusConflict:
+		if isKeyed(c.req.Header) && asksToWait(resp.Header) {
+			return retry.Transient, true // draft-ietf-httpapi-idempotency-key-header: the key is in progress
+		}
 	case http.StatusTooEarly:
 		again := c.early
 		c.early = true

@@ -17,8 +17,9 @@
 //	429                      Throttled
 //	413, 503                 Throttled with a Retry-After
 //	503 without              Transient for GET, HEAD, OPTIONS and TRACE, else Ambiguous
-//	413 without, 401, 409,
-//	418, other 4xx           Permanent
+//	409                      Transient with a Retry-After, if the request has a key: its first copy is still running
+//	413 without, 401, other
+//	409, 418, other 4xx      Permanent
 //	501, 505, 507, 508, 511  Permanent
 //	500, 502, 504, other 5xx Ambiguous
 //	below 400                success; http.Client follows redirects itself

@@ -150,3 +150,39 @@ func TestAttemptHeader(t *testing.T) {
 		}
 	})
 }
+
+// A server that still works on the first copy of a request answers 409 and asks to wait.
+func TestKeyInProgress(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		key   string
+		after string
+		want  int // requests
+	}{
+		{"in progress", "k", "1", 3},
+		{"a conflict of another kind", "k", "", 1},
+		{"without a key", "", "1", 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				busy := status(409)
+				if test.after != "" {
+					busy = status(409, "Retry-After: "+test.after)
+				}
+				base := &fake{replies: []reply{busy, busy, status(201)}}
+				req := request(t, "POST", venue, "buy 1")
+				if test.key != "" {
+					req.Header.Set("Idempotency-Key", test.key)
+				}
+				resp, err := (&retryhttp.Transport{Base: base}).RoundTrip(req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				read(t, resp)
+				if len(base.seen) != test.want {
+					t.Errorf("%d requests; want %d", len(base.seen), test.want)
+				}
+			})
+		})
+	}
+}
