@@ -47,6 +47,9 @@ func (c *call) set(ctx context.Context, p *Policy) {
 		return
 	}
 	c.extra = extras.Get().(*extra)
+	if c.meter, _ = p.Observer.(Meter); c.meter != nil {
+		c.interest = c.meter.Begin()
+	}
 	c.ctx, c.since = c.outer, now()
 	c.began = moment(c.since)
 }
@@ -121,7 +124,7 @@ func (c *call) begin() context.Context {
 func (c *call) succeed() {
 	c.err, c.class, c.known = nil, 0, true
 	c.settle(Succeeded)
-	if c.policy.Observer != nil {
+	if c.policy.Observer != nil && !c.counted() {
 		at := time.Now()
 		c.took = at.Sub(c.began)
 		c.report(Event{Kind: Finished, State: Succeeded}, at)
@@ -133,6 +136,9 @@ func (c *call) succeed() {
 func (c *call) wake() *Error {
 	if c.extra == nil && c.wait == 0 && c.outer.Err() == nil {
 		return nil // nobody waited, and there is nobody to ask
+	}
+	if c.wait > 0 && c.extra != nil && c.meter != nil {
+		c.meter.Wake()
 	}
 	if reason := c.ended(); reason != nil {
 		return c.finish(reason)
@@ -194,7 +200,9 @@ func (c *call) finish(reason error) *Error {
 	}
 	if c.since != 0 {
 		at := time.Now()
-		e.Elapsed = time.Duration(since(at) - c.since)
+		if !c.untimed() {
+			e.Elapsed = time.Duration(since(at) - c.since)
+		}
 		if c.policy.Observer != nil {
 			c.report(Event{Kind: Finished, State: c.state, Reason: reason}, at)
 		}
@@ -207,10 +215,18 @@ func (c *call) finish(reason error) *Error {
 func (c *call) report(e Event, at time.Time) {
 	e.Policy, e.Call, e.At, e.Attempts = c.policy, c.attempt.Call, at, int(c.attempts)
 	e.Err, e.Class, e.Unclassified, e.Unknown, e.Took = c.err, c.class, !c.known, c.unknown, c.took
-	e.Elapsed = time.Duration(since(at) - c.since)
+	if !c.untimed() {
+		e.Elapsed, e.Partial = time.Duration(since(at)-c.since), c.partial
+	}
+	if e.Told = e.Kind == Finished && c.attempts > 0 && c.told == c.attempts; e.Kind == Retrying {
+		c.told = c.attempts
+	}
 	c.live = c.live && e.Kind != Finished // before the call, so that an observer that panics is not told twice
 	c.policy.Observer.Observe(c.outer, e)
 }
+
+// untimed says that nothing is known of how long the call took, because its only attempt was not timed.
+func (c *call) untimed() bool { return c.extra != nil && c.extra.untimed && c.attempts == 1 }
 
 // release ends the context of the call, and gives back what it does not need any more.
 func (c *call) release() {

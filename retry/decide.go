@@ -30,7 +30,9 @@ func (c *call) decide(err error, j *judgement) *Error {
 	var at time.Time // only read if somebody wants to know
 	if c.extra != nil {
 		at = time.Now()
-		c.took = at.Sub(c.began)
+		if !c.untimed() {
+			c.took = at.Sub(c.began)
+		}
 	}
 	if c.outer.Err() != nil {
 		// The caller gave up while the attempt ran, so its error speaks of the caller.

@@ -24,8 +24,14 @@ func Do[T any](ctx context.Context, s Source, fn func(context.Context) (T, error
 
 // begin makes a call up to its first wait.
 func begin[T any](ctx context.Context, p *Policy, fn func(context.Context) (T, error)) (T, error, *call, func(context.Context) (T, error)) {
-	if ctx != nil && fn != nil && p.gatesOnly() && ctx.Err() == nil {
-		return guarded(ctx, p, fn)
+	if ctx != nil && fn != nil && p.AttemptTimeout <= 0 && p.MaxElapsed <= 0 && ctx.Err() == nil {
+		m, ok := p.Observer.(Meter)
+		switch {
+		case len(p.Gates) == 0 && ok:
+			return metered(ctx, p, m, fn)
+		case len(p.Gates) > 0 && (ok || p.Observer == nil):
+			return guarded(ctx, p, m, fn)
+		}
 	}
 	v, err, w := start(ctx, p, fn, nil)
 	return v, err, w, fn

@@ -26,6 +26,11 @@ type extra struct {
 	halted   context.Context // ends the present wait; nil without a halter, and in first attempts
 	link     link            // among the parked calls that it ends
 
+	meter    Meter // the policy's observer, if it is one
+	interest Interest
+	untimed  bool  // began is when the first attempt failed
+	told     int32 // how many attempts had begun when the observer was told of the last one that failed
+
 	few  [4]uint64 // the notes of the gates
 	many []uint64  // the notes of all gates, if there are more; kept for the next call
 }
@@ -52,6 +57,7 @@ func (x *extra) release() {
 	a.Policy, a.Wait, a.Err, a.Class, a.Unknown = nil, 0, nil, 0, false
 	a.Call += 0x9e3779b97f4a7c15 // odd, so that a number comes back only after all others (Weyl's sequence)
 	x.ctx, x.took, x.starters, x.halter, x.halted, x.outcome.Err = nil, 0, false, nil, nil, nil
+	x.meter, x.untimed, x.told = nil, false, 0
 	extras.Put(x)
 }
 

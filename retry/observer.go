@@ -52,9 +52,11 @@ type Event struct {
 	Class        Class         // of Err
 	Unclassified bool          // nobody knew Err: Ambiguous by default
 	Unknown      bool          // some attempt failed in a way that may have had its effect
-	Took         time.Duration // the last attempt that ended
+	Took         time.Duration // the last attempt that ended; 0 if its beginning was not timed, see Meter
 	Wait         time.Duration // before the next attempt, if Retrying
 	Elapsed      time.Duration // since the call began
+	Partial      bool          // Elapsed lacks the first attempt, whose beginning was not timed
+	Told         bool          // Finished after a Retrying whose attempt never began: State, Err, Class and Took were told then
 	Reason       error         // why the call gave up; nil if it succeeded or goes on
 }
 

@@ -45,7 +45,7 @@ type Policy struct {
 	Validate func(context.Context, Attempt) error // asked before each retry whether it still makes sense; see the package comment
 
 	Gates    []Gate          // asked in order before each attempt; nil entries are skipped
-	Observer Observer        // told of retries and of the end of each call
+	Observer Observer        // told of retries and of the end of each call; a Meter is told less, for less
 	Nudge    <-chan struct{} // "retry now": a value ends one wait, closing it ends all present ones
 	Rand     func() float64  // uniform in [0, 1), for jitter, safe for concurrent use; nil means math/rand/v2
 }
@@ -103,11 +103,8 @@ func resolve(s Source) *Policy {
 }
 
 // plain says that the first attempt needs nothing but the function: no gate, observer or clock.
-func (p *Policy) plain() bool { return len(p.Gates) == 0 && p.gatesOnly() }
-
-// gatesOnly says that the first attempt needs nothing but the function and the gates.
-func (p *Policy) gatesOnly() bool {
-	return p.Observer == nil && p.AttemptTimeout <= 0 && p.MaxElapsed <= 0
+func (p *Policy) plain() bool {
+	return len(p.Gates) == 0 && p.Observer == nil && p.AttemptTimeout <= 0 && p.MaxElapsed <= 0
 }
 
 // Attempts returns how many attempts a call may make in all: MaxAttempts with its special values
