@@ -18,6 +18,7 @@ import (
 
 	"github.com/relent-go/relent/observe/audit"
 	"github.com/relent-go/relent/store/sqldb"
+	"github.com/relent-go/relent/store/sqldb/postgrestest"
 )
 
 var at = time.Date(2026, 3, 14, 15, 0, 0, 0, time.UTC)
@@ -43,17 +44,62 @@ func fill(s audit.Store) {
 	must(s.Append(ctx, "b", []audit.Record{record("2", 2), stop}))
 }
 
-// stores are the kinds of store, filled, with the name by which a person opens them.
-func stores(t *testing.T) map[string]string {
-	dir := t.TempDir()
-	files := must(audit.OpenFile(filepath.Join(dir, "files"), audit.FileOptions{}))
+// server is started once, by the first test that needs it.
+var server = sync.OnceValues(postgrestest.New)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if started {
+		if s, err := server(); err == nil {
+			s.Remove()
+		}
+	}
+	os.Exit(code)
+}
+
+var started bool // the server was asked for
+
+// postgres returns the URL of a new database. Where there is no server, the test is skipped.
+func postgres(t *testing.T) string {
+	t.Helper()
+	started = true
+	s, err := server()
+	if err != nil {
+		postgrestest.Missing(t, err)
+	}
+	return s.URL(t)
+}
+
+// everywhere runs a test on each kind of store, filled, while its writer is there.
+func everywhere(t *testing.T, test func(t *testing.T, name string, writer audit.Store)) {
+	t.Run("files", func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "files")
+		files := must(audit.OpenFile(dir, audit.FileOptions{SegmentBytes: 1}))
+		defer files.Close()
+		fill(files)
+		test(t, dir, files)
+	})
+	for kind, url := range map[string]func() string{
+		"sqlite":   func() string { return "sqlite:" + filepath.Join(t.TempDir(), "db") },
+		"postgres": func() string { return postgres(t) },
+	} {
+		t.Run(kind, func(t *testing.T) {
+			url := url()
+			db := must(sqldb.Open(t.Context(), url))
+			defer db.Close()
+			fill(db.Audit())
+			test(t, url, db.Audit())
+		})
+	}
+}
+
+// filled opens a store of files with what [fill] writes, while its writer is there, and returns its name.
+func filled(t *testing.T) string {
+	dir := filepath.Join(t.TempDir(), "files")
+	files := must(audit.OpenFile(dir, audit.FileOptions{}))
 	fill(files)
-	t.Cleanup(func() { files.Close() }) // a writer is there all the time
-	url := "sqlite:" + filepath.Join(dir, "db")
-	db := must(sqldb.Open(t.Context(), url))
-	fill(db.Audit())
-	t.Cleanup(func() { db.Close() })
-	return map[string]string{"files": filepath.Join(dir, "files"), "sqlite": url}
+	t.Cleanup(func() { files.Close() })
+	return dir
 }
 
 func open(t *testing.T, name string) Store {
@@ -91,7 +137,7 @@ func TestOpenFails(t *testing.T) {
 }
 
 func TestQuery(t *testing.T) {
-	for kind, name := range stores(t) {
+	everywhere(t, func(t *testing.T, name string, _ audit.Store) {
 		s := open(t, name)
 		for _, test := range []struct {
 			f     audit.Filter
@@ -110,10 +156,10 @@ func TestQuery(t *testing.T) {
 			var out bytes.Buffer
 			more, err := Query(t.Context(), s, test.f, test.limit, &Printer{W: &out, JSON: true})
 			if got := ids(t, out.String()); err != nil || got != test.ids || more != test.more {
-				t.Errorf("%s: Query(%+v, %d) = %s, %v, %v; want %s, %v", kind, test.f, test.limit, got, more, err, test.ids, test.more)
+				t.Errorf("Query(%+v, %d) = %s, %v, %v; want %s, %v", test.f, test.limit, got, more, err, test.ids, test.more)
 			}
 		}
-	}
+	})
 }
 
 // ids returns those of records in JSON lines.
@@ -134,7 +180,7 @@ func ids(t *testing.T, lines string) string {
 }
 
 func TestTable(t *testing.T) {
-	s := open(t, stores(t)["files"])
+	s := open(t, filled(t))
 	var out bytes.Buffer
 	if _, err := Query(t.Context(), s, audit.Filter{Chain: "b"}, 0, &Printer{W: &out}); err != nil {
 		t.Fatal(err)
@@ -196,14 +242,7 @@ func waitFor(t *testing.T, p *pipe, want string) {
 }
 
 func TestTail(t *testing.T) {
-	dir := t.TempDir()
-	files := must(audit.OpenFile(filepath.Join(dir, "files"), audit.FileOptions{SegmentBytes: 1}))
-	defer files.Close()
-	url := "sqlite:" + filepath.Join(dir, "db")
-	db := must(sqldb.Open(t.Context(), url))
-	defer db.Close()
-	for name, writer := range map[string]audit.Store{filepath.Join(dir, "files"): files, url: db.Audit()} {
-		fill(writer)
+	everywhere(t, func(t *testing.T, name string, writer audit.Store) {
 		s := open(t, name)
 		ctx, cancel := context.WithCancel(t.Context())
 		var out pipe
@@ -224,16 +263,14 @@ func TestTail(t *testing.T) {
 		if err := <-ended; err != nil {
 			t.Errorf("Tail() = %v when its context ended; want nil", err)
 		}
-	}
-	done, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := Tail(done, open(t, filepath.Join(dir, "files")), audit.Filter{}, 0, time.Second, &Printer{W: &pipe{}}); err != nil {
-		t.Errorf("Tail() = %v with a context that had ended", err)
-	}
+		if err := Tail(ctx, s, audit.Filter{}, 0, time.Second, &Printer{W: &pipe{}}); err != nil {
+			t.Errorf("Tail() = %v with a context that had ended", err)
+		}
+	})
 }
 
 func TestExport(t *testing.T) {
-	for kind, name := range stores(t) {
+	everywhere(t, func(t *testing.T, name string, _ audit.Store) {
 		s := open(t, name)
 		var out bytes.Buffer
 		if err := Export(t.Context(), s, audit.Filter{}, &out); err != nil {
@@ -254,18 +291,18 @@ func TestExport(t *testing.T) {
 			r := must(audit.ParseRecord(l.Record))
 			hashes[r.Chain] = audit.Next(hashes[r.Chain], l.Record)
 			if hashes[r.Chain] != l.Hash {
-				t.Errorf("%s: %s does not have its hash", kind, line)
+				t.Errorf("%s does not have its hash", line)
 			}
 			n++
 		}
 		if n != 4 {
-			t.Errorf("%s: %d lines; want 4", kind, n)
+			t.Errorf("%d lines; want 4", n)
 		}
 		out.Reset()
 		if err := Export(t.Context(), s, audit.Filter{Chain: "b", Decision: audit.Stop}, &out); err != nil || strings.Count(out.String(), "\n") != 1 || !strings.Contains(out.String(), `"id":"4"`) {
-			t.Errorf("%s: export of the stop: %v\n%s", kind, err, out.String())
+			t.Errorf("export of the stop: %v\n%s", err, out.String())
 		}
-	}
+	})
 }
 
 // A store that fails, where a function is set.
@@ -302,7 +339,7 @@ func (f *failing) Query(ctx context.Context, q audit.Filter, after audit.Cursor,
 }
 
 func TestStoreFails(t *testing.T) {
-	s := open(t, stores(t)["files"])
+	s := open(t, filled(t))
 	for _, f := range []failing{{chains: errStore}, {start: errStore}, {points: errStore}, {links: errStore}, {query: errStore}} {
 		f.Store = s
 		_, queried := Query(t.Context(), &f, audit.Filter{}, 0, &Printer{W: &pipe{}})
@@ -327,7 +364,7 @@ func TestStoreFails(t *testing.T) {
 func TestVerify(t *testing.T) {
 	public, key, _ := ed25519.GenerateKey(nil)
 	trusted := []ed25519.PublicKey{public}
-	for kind, name := range stores(t) {
+	everywhere(t, func(t *testing.T, name string, _ audit.Store) {
 		s := open(t, name)
 		heads := map[string]audit.Head{}
 		for _, chain := range []string{"a", "b"} {
@@ -362,21 +399,21 @@ func TestVerify(t *testing.T) {
 			var out bytes.Buffer
 			WriteVerdicts(&out, verdicts)
 			if err != nil || strings.Join(got, " ") != test.firstBad || !strings.Contains(out.String(), test.text) {
-				t.Errorf("%s, %s: first bad %s, %v; want %s\n%s", kind, test.name, got, err, test.firstBad, out.String())
+				t.Errorf("%s: first bad %s, %v; want %s\n%s", test.name, got, err, test.firstBad, out.String())
 			}
 		}
 		if v, err := Verify(t.Context(), s, "b", nil, nil); err != nil || len(v) != 1 || v[0].Chain != "b" || v[0].Records != 2 {
-			t.Errorf("%s: Verify of one chain = %+v, %v", kind, v, err)
+			t.Errorf("Verify of one chain = %+v, %v", v, err)
 		}
 		if _, err := Verify(t.Context(), s, "z", nil, nil); err == nil {
-			t.Errorf("%s: a chain that is not there was verified", kind)
+			t.Error("a chain that is not there was verified")
 		}
-	}
+	})
 }
 
 // What is damaged is named, and the checkpoints that the store itself has count.
 func TestVerifyDamagedFiles(t *testing.T) {
-	name := stores(t)["files"]
+	name := filled(t)
 	segment := filepath.Join(name, "chains", "b", "00000000000000000001.jsonl")
 	text := must(os.ReadFile(segment))
 	s := open(t, name)
