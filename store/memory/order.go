@@ -224,4 +224,3 @@ func (s *Orders) Forget(ago time.Duration, limit int) (n int) {
 	}
 	return n
 }
-
