@@ -215,8 +215,8 @@ func (c *call) finish(reason error) *Error {
 func (c *call) report(e Event, at time.Time) {
 	e.Policy, e.Call, e.At, e.Attempts = c.policy, c.attempt.Call, at, int(c.attempts)
 	e.Err, e.Class, e.Unclassified, e.Unknown, e.Took = c.err, c.class, !c.known, c.unknown, c.took
-	if !c.untimed() {
-		e.Elapsed, e.Partial = time.Duration(since(at)-c.since), c.partial
+	if e.Partial = c.partial; !c.untimed() {
+		e.Elapsed = time.Duration(since(at) - c.since)
 	}
 	if e.Told = e.Kind == Finished && c.attempts > 0 && c.told == c.attempts; e.Kind == Retrying {
 		c.told = c.attempts

@@ -81,9 +81,9 @@ func TestMeter(t *testing.T) {
 			[]string{"begin", "retrying failed 1 took 1s of 1s", "wake", "finished succeeded 2 took 1s of 4s"}, nil},
 		{"retry without a start", retry.Count, []error{errBusy}, nil,
 			[]string{"begin", "retrying failed 1 took 1s of 1s", "wake", "finished succeeded 2 took 1s of 4s"},
-			[]string{"begin", "retrying failed 1 took 0s of 0s", "wake", "finished succeeded 2 partial took 1s of 3s"}},
+			[]string{"begin", "retrying failed 1 partial took 0s of 0s", "wake", "finished succeeded 2 partial took 1s of 3s"}},
 		{"failure without a start", retry.Count, []error{retry.Mark(refused, retry.Permanent)}, nil,
-			[]string{"begin", "finished failed 1 took 1s of 1s"}, []string{"begin", "finished failed 1 took 0s of 0s"}},
+			[]string{"begin", "finished failed 1 took 1s of 1s"}, []string{"begin", "finished failed 1 partial took 0s of 0s"}},
 		{"no wait", retry.Time, []error{errBusy}, func(p *retry.Policy) { p.Backoff = backoff.Constant{} },
 			[]string{"begin", "retrying failed 1 took 1s of 1s", "finished succeeded 2 took 1s of 2s"}, nil},
 		{"invalid after the wait", retry.Time, []error{errBusy}, func(p *retry.Policy) {

@@ -55,7 +55,7 @@ type Event struct {
 	Took         time.Duration // the last attempt that ended; 0 if its beginning was not timed, see Meter
 	Wait         time.Duration // before the next attempt, if Retrying
 	Elapsed      time.Duration // since the call began
-	Partial      bool          // Elapsed lacks the first attempt, whose beginning was not timed
+	Partial      bool          // Elapsed lacks the first attempt, whose beginning was not timed; until the second begins, it is 0
 	Told         bool          // Finished after a Retrying whose attempt never began: State, Err, Class and Took were told then
 	Reason       error         // why the call gave up; nil if it succeeded or goes on
 }
