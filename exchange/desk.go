@@ -22,6 +22,25 @@ const (
 	Token        // asks for a stream's credentials
 )
 
+var kindNames = [...]string{"read", "order", "cancel", "amend", "replace", "verify", "repair", "token"}
+
+// String returns the kind's name. A kind that there is not counts as an order.
+func (k Kind) String() string {
+	if int(k) >= len(kindNames) {
+		return kindNames[Order]
+	}
+	return kindNames[k]
+}
+
+// Guarded says whether requests of this kind may change an order, and so go through the [Desk].
+func (k Kind) Guarded() bool {
+	switch k {
+	case Read, Verify, Repair, Token:
+		return false
+	}
+	return true
+}
+
 // A Sending is a request on an order route that is about to leave.
 type Sending struct {
 	Venue    string
