@@ -1,0 +1,137 @@
+package config
+
+import (
+	"reflect"
+	"strconv"
+	"strings"
+)
+
+// A Change is one field that differs between two files.
+type Change struct {
+	Path    string `json:"path"`
+	From    string `json:"from,omitempty"` // empty: not given; *** if it is secret
+	To      string `json:"to,omitempty"`
+	Restart bool   `json:"needs_restart,omitempty"` // cannot be changed while the program runs
+}
+
+// Diff returns what differs from a to b, in the order of the format; names are in alphabetical order.
+func Diff(a, b *Content) []Change {
+	type pair struct{ from, to entry }
+	var order []string
+	values := map[string]*pair{}
+	for i, c := range []*Content{a, b} {
+		for _, e := range flatten(c) {
+			p := values[e.path]
+			if p == nil {
+				p = &pair{}
+				values[e.path] = p
+				order = append(order, e.path)
+			}
+			if i == 0 {
+				p.from = e
+			} else {
+				p.to = e
+			}
+		}
+	}
+	var changes []Change
+	for _, path := range order {
+		p := values[path]
+		if p.from.text == p.to.text {
+			continue
+		}
+		changes = append(changes, Change{Path: dotted(path), From: p.from.shown(), To: p.to.shown(), Restart: fixed(dotted(path))})
+	}
+	return changes
+}
+
+// fixed says that a field cannot be changed while the program runs.
+func fixed(path string) bool {
+	switch path {
+	case "server.listen", "server.store", "audit.dir":
+		return true
+	}
+	return path == "halt" || strings.HasPrefix(path, "halt.") // a halt.Tree in use is not modified
+}
+
+// An entry is one field that a file gives, as text.
+type entry struct {
+	path, text string
+	secret     bool
+}
+
+func (e entry) shown() string {
+	if e.secret && e.text != "" {
+		return mask
+	}
+	return e.text
+}
+
+// flatten returns the fields that a file gives.
+func flatten(c *Content) []entry {
+	var all []entry
+	collect("", reflect.ValueOf(c).Elem(), &field{}, &all)
+	return all
+}
+
+func collect(path string, v reflect.Value, f *field, all *[]entry) {
+	add := func(text string) { *all = append(*all, entry{path, text, f.secret}) }
+	if v.Kind() == reflect.Pointer {
+		if v.IsNil() {
+			return
+		}
+		v = v.Elem()
+		if v.IsZero() && v.Kind() != reflect.Struct {
+			if s, ok := v.Addr().Interface().(scalar); ok {
+				add(s.String())
+			} else {
+				add("0")
+			}
+			return
+		}
+	} else if v.IsZero() && v.Kind() != reflect.Struct {
+		return
+	}
+	if s, ok := v.Addr().Interface().(scalar); ok {
+		add(s.String())
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		n := len(*all)
+		for _, row := range tableOf(v.Type()).fields {
+			collect(join(path, row.name), v.Field(row.index), &row, all)
+		}
+		if len(*all) == n && path != "" {
+			add("{}")
+		}
+	case reflect.Map:
+		for _, name := range sortedKeys(v) {
+			item := reflect.New(v.Type().Elem()).Elem()
+			item.Set(v.MapIndex(reflect.ValueOf(name)))
+			collect(join(path, name), item, &field{}, all)
+		}
+	case reflect.Slice:
+		var items []string
+		for i := range v.Len() {
+			items = append(items, v.Index(i).String())
+		}
+		add("[" + strings.Join(items, ", ") + "]")
+	case reflect.Bool:
+		add("true")
+	case reflect.Int:
+		add(strconv.FormatInt(v.Int(), 10))
+	case reflect.Float64:
+		add(strconv.FormatFloat(v.Float(), 'g', -1, 64))
+	default:
+		add(v.String())
+	}
+}
+
+func sortedKeys(v reflect.Value) []string {
+	names := Named[struct{}]{}
+	for _, key := range v.MapKeys() {
+		names[key.String()] = struct{}{}
+	}
+	return sorted(names)
+}
