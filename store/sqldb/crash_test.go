@@ -16,12 +16,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/relent-go/relent/exchange/order"
 	"github.com/relent-go/relent/guard/idempotent"
 	"github.com/relent-go/relent/observe/audit"
 	"github.com/relent-go/relent/work/job"
 )
 
-// crashChild is a process that is killed. It claims and completes keys, appends records, enqueues, takes and acks jobs, and tells of everything
+// crashChild is a process that is killed. It claims and completes keys, appends records, enqueues, takes and acks jobs, records orders
+// before it sends them, and tells of everything
 // that the store acknowledged, one line each. Its keys begin where those of the process before may have ended.
 func crashChild() {
 	ctx := context.Background()
@@ -35,13 +37,15 @@ func crashChild() {
 	fail("open", err)
 	from, _ := strconv.Atoi(os.Getenv("RELENT_CRASH_KEY"))
 	cycle := os.Getenv("RELENT_CRASH_CHILD")
+	writer, err := db.Orders().Acquire(ctx, orderWriters, cycle, 0) // whose lease the next process may take at once
+	fail("acquire", err)
 	var key atomic.Int64
 	key.Store(int64(from))
 	tell := func(what, of, more string) { os.Stdout.WriteString(what + " " + of + " " + more + "\n") }
 	var group sync.WaitGroup
 	for worker := range 32 {
 		group.Go(func() {
-			claims, chain, jobs := db.Idempotent(), db.Audit(), db.Jobs()
+			claims, chain, jobs, orders := db.Idempotent(), db.Audit(), db.Jobs(), db.Orders()
 			for i := 0; ; i++ {
 				k := fmt.Sprint("key", key.Add(1)/2) // each is asked for twice
 				b := bid(k)
@@ -56,6 +60,9 @@ func crashChild() {
 				_, err = chain.Append(ctx, "node", []audit.Record{{ID: id, Time: time.Now(), Decision: audit.Retry}})
 				fail("append", err)
 				tell("appended", id, "-")
+				fail("intend", orders.Append(ctx, writer, order.Entry{ID: id, Kind: order.KindIntent, Key: "1", Data: []byte(id)}))
+				fail("send", orders.Append(ctx, writer, order.Entry{ID: id, Kind: order.KindSending, Key: "1"}))
+				tell("sent", id, "-")
 				fail("enqueue", jobs.Enqueue(ctx, job.Job{ID: id, Kind: "kind"}))
 				tell("enqueued", id, "-")
 				taken, err := jobs.Take(ctx, job.Want{Kinds: []string{"kind"}, Max: 1, Lease: time.Hour})
@@ -99,13 +106,15 @@ func crash(t *testing.T, url string, cycles int) {
 			return
 		}
 	}
-	t.Logf("%d kills: %d claims, %d completions, %d records, %d jobs, %d of them done; none lost, none twice", cycles,
-		len(total["ran"]), len(total["completed"]), len(total["appended"]), len(total["enqueued"]), len(total["acked"]))
+	t.Logf("%d kills: %d claims, %d completions, %d records, %d orders, %d jobs, %d of them done; none lost, none twice", cycles,
+		len(total["ran"]), len(total["completed"]), len(total["appended"]), len(total["sent"]), len(total["enqueued"]), len(total["acked"]))
 	if len(total["completed"]) < cycles || len(total["acked"]) < cycles {
 		t.Error("the processes were killed before they did anything")
 	}
 	everything(t, url, total)
 }
+
+var orderWriters = order.Scope{Venue: "v", Account: "a"}
 
 // told is what a process said, by what was done, and to what.
 type told map[string]map[string]string
@@ -192,6 +201,12 @@ func everything(t *testing.T, url string, said told) {
 		_, saved := said["saved"][id]
 		if err != nil || acked && r.Status != job.Done || saved && r.Seq != 1 {
 			t.Errorf("the job %s is %v at %d, %v; acked: %v, saved: %v", id, r.Status, r.Seq, err, acked, saved)
+		}
+	}
+	for id := range said["sent"] {
+		has, err := db.Orders().Load(ctx, orderWriters, id)
+		if err != nil || len(has) != 2 || string(has[0].Data) != id || has[1].Kind != order.KindSending {
+			t.Errorf("the log of order %s, which was sent, has %v, %v", id, has, err)
 		}
 	}
 	report, err := audit.Verify(ctx, db.Audit(), "node", audit.Verification{})

@@ -1,4 +1,4 @@
-// Package sqldb keeps what must survive in a database: idempotency keys, jobs and audit records. One URL says where:
+// Package sqldb keeps what must survive in a database: idempotency keys, jobs, orders and audit records. One URL says where:
 //
 //	sqlite:relent.db               a file of this machine, created on first use
 //	postgres://user@host/database  a server that several machines share

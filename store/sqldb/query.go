@@ -14,6 +14,7 @@ import (
 //
 //	{now}       the store's time in microseconds since 1970
 //	{then}      the same, once for a statement that searches an index for it
+//	{serial}    the type of a number that rises from row to row
 //	{blob}      the type of bytes
 //	{text}      the type of texts, compared byte by byte
 //	{clustered} the rows are kept in the order of the primary key
@@ -23,7 +24,8 @@ import (
 //	{each $1}   the table k with the column value, of a []string
 //	{has $1}    the body contains these bytes
 //	{lock}      the rows are held until the transaction ends
-//	{skip}      the same, without those that others hold
+//	{share}     the rows do not change until the transaction ends
+//	{skip}      held as by {lock}, without those that others hold
 type query struct {
 	postgres, sqlite string
 	now              bool // SQLite takes the time as a further parameter, behind the others
@@ -35,11 +37,11 @@ var (
 	toPostgres = strings.NewReplacer(
 		"{now}", postgresNow, "{then}", "(SELECT "+postgresNow+")", "{blob}", "BYTEA", "{text}", `TEXT COLLATE "C"`,
 		"{blobs ", "= ANY(", "{texts ", "= ANY(", "{codes ", "= ANY(", "{each ", "(SELECT unnest(",
-		"{has ", "(position(", "}has", "::bytea IN body) > 0)", "}each", "::text[]) AS value) AS k", "}in", ")", "{lock}", "FOR UPDATE", "{skip}", "FOR UPDATE SKIP LOCKED", "{clustered}", "",
+		"{has ", "(position(", "}has", "::bytea IN body) > 0)", "}each", "::text[]) AS value) AS k", "}in", ")", "{serial}", "BIGINT GENERATED ALWAYS AS IDENTITY", "{lock}", "FOR UPDATE", "{share}", "FOR SHARE", "{skip}", "FOR UPDATE SKIP LOCKED", "{clustered}", "",
 	)
 	toSQLite = strings.NewReplacer(
 		"{blob}", "BLOB", "{text}", "TEXT", "{blobs ", "IN (SELECT unhex(value) FROM json_each(", "{texts ", "IN (SELECT value FROM json_each(",
-		"{codes ", "IN (SELECT value FROM json_each(", "{each ", "json_each(", "{has ", "(instr(body, ", "}has", ") > 0)", "}each", ") AS k", "}in", "))", "{lock}", "", "{skip}", "", "{clustered}", "WITHOUT ROWID", "$", "?",
+		"{codes ", "IN (SELECT value FROM json_each(", "{each ", "json_each(", "{has ", "(instr(body, ", "}has", ") > 0)", "}each", ") AS k", "}in", "))", "{serial}", "INTEGER", "{lock}", "", "{share}", "", "{skip}", "", "{clustered}", "WITHOUT ROWID", "$", "?",
 	)
 	listed = regexp.MustCompile(`(\{(?:blobs|texts|codes|each|has) \$\d+)\}`)
 )

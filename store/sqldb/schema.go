@@ -70,6 +70,31 @@ var migrations = [][]*query{
 			PRIMARY KEY (id, number)
 		)`),
 	},
+	2: {
+		newQuery(`CREATE TABLE relent_order_writer (
+			venue   {blob} NOT NULL,
+			account {blob} NOT NULL,
+			prefix  {blob} NOT NULL,
+			owner   {blob} NOT NULL, -- empty: released
+			token   BIGINT NOT NULL,
+			ends    BIGINT NOT NULL,
+			PRIMARY KEY (venue, account, prefix)
+		)`),
+		newQuery(`CREATE TABLE relent_order (
+			seq     {serial} PRIMARY KEY,
+			venue   {blob} NOT NULL,
+			account {blob} NOT NULL,
+			id      {blob} NOT NULL,
+			kind    {blob} NOT NULL,
+			key     {blob},          -- NULL: any number of the kind
+			at      BIGINT NOT NULL, -- by the venue's clock
+			data    {blob} NOT NULL,
+			ended   BIGINT,          -- of an intent's first entry; 0: not closed
+			UNIQUE (venue, account, id, kind, key)
+		)`),
+		newQuery(`CREATE INDEX relent_order_open ON relent_order (venue, account, id) WHERE ended = 0`),
+		newQuery(`CREATE INDEX relent_order_ended ON relent_order (ended) WHERE ended > 0`),
+	},
 }
 
 // version is that of the tables this program needs.
