@@ -1,0 +1,17 @@
+// Package binanceorders lets the order machine trade on Binance spot through go-binance
+// (github.com/adshao/go-binance/v2).
+//
+// The SDK stays as it is. Above it stands the [order.Machine], which calls a [Venue]; below it, in its HTTPClient,
+// an [exchange.Transport] whose desk is the same machine:
+//
+//	client := binance.NewClient(key, secret)
+//	client.HTTPClient = &http.Client{Transport: transport} // an *exchange.Transport; no Timeout: contexts do that
+//	machine := … order.Machine with Venue: &binanceorders.Venue{Client: client}, and the transport's Desk
+//
+// # Rules of the SDK that this package keeps
+//
+//   - go-binance makes a new client id for each Do without one: the id is always set.
+//   - Its errors hold no HTTP status: what an answer proves is decided by the transport, not by error texts.
+//   - It writes Client.UsedWeight without a lock: let the transport drop the usage headers after it has read them.
+//   - Orders are signed for a short window ([Venue.Window]), so that the fence is near.
+package binanceorders
