@@ -154,7 +154,7 @@ func (t *Terms) differs(said *Terms) string {
 		return "side"
 	case said.Type != "" && said.Type != t.Type:
 		return "type"
-	case said.TIF != "" && said.TIF != t.TIF:
+	case said.TIF != "" && said.TIF != t.TIF && t.Type == Limit: // venues state one for market orders, too
 		return "tif"
 	case said.Quantity != "" && said.Quantity != t.Quantity:
 		return "quantity"

@@ -34,7 +34,7 @@ const (
 	KindMove    Kind = "move"    // a change of state that nothing else carries
 	KindCommand Kind = "command" // a cancel or amend, before it is sent; Key is its own id
 	KindResolve Kind = "resolve" // a decision of two persons
-	KindClosed  Kind = "closed"  // terminal, and its fills add up; Key "1"
+	KindClosed  Kind = "closed"  // terminal, and its fills add up; whatever follows opens it again
 )
 
 // An Entry is one line of the log.
@@ -72,7 +72,7 @@ type Log interface {
 	Load(ctx context.Context, s Scope, id string) ([]Entry, error)
 
 	// Open lists, in ascending order of their bytes, up to limit ids after the given one that begin with the scope's
-	// prefix, have entries, and none of the kind Closed.
+	// prefix and whose last entry is not of the kind Closed.
 	Open(ctx context.Context, s Scope, after string, limit int) ([]string, error)
 }
 

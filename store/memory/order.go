@@ -134,6 +134,7 @@ func (s *Orders) Append(ctx context.Context, l order.Lease, entries ...order.Ent
 		if e.Key != "" {
 			keys[key{e.ID, e.Kind, e.Key}]++
 		}
+		st.closed = time.Time{}
 		if e.Kind == order.KindClosed {
 			st.closed = time.Now()
 		}

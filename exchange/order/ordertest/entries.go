@@ -66,12 +66,12 @@ func refusesTwice(t *trial) {
 func refusesReuse(t *trial) {
 	l := t.acquire(scope, "one")
 	t.append(l, nil, intent(id(1)))
-	t.append(l, nil, entry(id(1), order.KindClosed, "1", ""))
+	t.append(l, nil, entry(id(1), order.KindClosed, "", ""))
 	t.append(l, order.ErrTwice, intent(id(1)))
 	other := scope
 	other.Prefix = "A"
 	t.append(t.acquire(other, "two"), order.ErrTwice, intent(id(1)))
-	t.holds(other, id(1), intent(id(1)), entry(id(1), order.KindClosed, "1", ""))
+	t.holds(other, id(1), intent(id(1)), entry(id(1), order.KindClosed, "", ""))
 }
 
 func repeats(t *trial) {
@@ -112,7 +112,11 @@ func lists(t *trial) {
 	for _, n := range []int{3, 1, 2, 5} {
 		t.append(l, nil, intent(id(n)), sending(id(n), 1))
 	}
-	t.append(l, nil, entry(id(2), order.KindClosed, "1", ""))
+	for _, n := range []int{2, 3, 4} {
+		t.append(l, nil, entry(id(n), order.KindReport, "", ""), entry(id(n), order.KindClosed, "", ""))
+	}
+	t.append(l, nil, entry(id(3), order.KindReport, "", "")) // opens it again
+	t.append(l, nil, entry(id(2), order.KindReport, "", ""), entry(id(2), order.KindClosed, "", ""))
 	other := scope
 	other.Prefix = "B2"
 	t.append(t.acquire(other, "two"), nil, intent("B2xxxxxxxxxxxxxxxx"))
@@ -146,7 +150,7 @@ func comparesIDs(t *trial) {
 	t.append(l, nil, intent(lower))
 	t.append(l, nil, intent(upper))
 	t.holds(scope, lower, intent(lower))
-	t.append(l, nil, entry(upper, order.KindClosed, "1", ""))
+	t.append(l, nil, entry(upper, order.KindClosed, "", ""))
 	got, err := t.log.Open(t.t.Context(), order.Scope{Venue: scope.Venue, Account: scope.Account, Prefix: "A1a"}, upper, 10)
 	if err != nil || !slices.Equal(got, []string{lower}) {
 		t.report("Open = %q, %v; want %q: capitals come first", got, err, []string{lower})

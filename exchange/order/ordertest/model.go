@@ -150,7 +150,7 @@ func (m *Model) Open(ctx context.Context, s order.Scope, after string, limit int
 	defer m.mu.Unlock()
 	var ids []string
 	for id, entries := range m.book(s).entries {
-		closed := slices.ContainsFunc(entries, func(e order.Entry) bool { return e.Kind == order.KindClosed })
+		closed := entries[len(entries)-1].Kind == order.KindClosed
 		if id > after && strings.HasPrefix(id, s.Prefix) && !closed {
 			ids = append(ids, id)
 		}
