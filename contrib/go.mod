@@ -8,7 +8,7 @@ require (
 	github.com/sony/gobreaker/v2 v2.4.0
 )
 
-require github.com/alpacahq/alpaca-trade-api-go/v3 v3.9.1 // indirect
+require github.com/alpacahq/alpaca-trade-api-go/v3 v3.9.1
 
 require (
 	github.com/adshao/go-binance/v2 v2.8.7
@@ -19,7 +19,7 @@ require (
 	github.com/gorilla/websocket v1.5.3 // indirect
 	github.com/jpillora/backoff v1.0.0 // indirect
 	github.com/prometheus/client_golang v1.25.0
-	github.com/shopspring/decimal v1.4.0 // indirect
+	github.com/shopspring/decimal v1.4.0
 )
 
 replace github.com/relent-go/relent => ../
