@@ -24,7 +24,8 @@ func (db *DB) Orders() *Orders { return &Orders{db} }
 // String says where the log is.
 func (s *Orders) String() string { return "orders in " + s.db.String() }
 
-// The column ended is NULL but for the first entry of an intent, where it is 0 until the intent is closed, and then when.
+// The column ended is NULL but for the first entry of an intent, where it is 0 while the intent is open, and else when it
+// was closed.
 var (
 	orderAcquire = newQuery(`INSERT INTO relent_order_writer (venue, account, prefix, owner, token, ends)
 		VALUES ($1, $2, $3, $4, 1, {now} + $5)
@@ -42,8 +43,9 @@ var (
 			SELECT 1 FROM relent_order WHERE venue = $1 AND account = $2 AND id = $3) THEN NULL ELSE 0 END
 		WHERE 0 = 0 -- which SQLite needs to tell the next word from that of a join
 		ON CONFLICT (venue, account, id, kind, key) DO NOTHING`)
-	orderClose = newQuery(`UPDATE relent_order SET ended = {now} WHERE venue = $1 AND account = $2 AND id = $3 AND ended = 0`)
-	orderLoad  = newQuery(`SELECT kind, key, at, data FROM relent_order
+	orderClose  = newQuery(`UPDATE relent_order SET ended = {now} WHERE venue = $1 AND account = $2 AND id = $3 AND ended = 0`)
+	orderReopen = newQuery(`UPDATE relent_order SET ended = 0 WHERE venue = $1 AND account = $2 AND id = $3 AND ended > 0`)
+	orderLoad   = newQuery(`SELECT kind, key, at, data FROM relent_order
 		WHERE venue = $1 AND account = $2 AND id = $3 ORDER BY seq`)
 	orderOpen = newQuery(`SELECT DISTINCT id FROM relent_order
 		WHERE venue = $1 AND account = $2 AND id > $3 AND id >= $4 AND id < $5 AND ended = 0 ORDER BY id LIMIT $6`)
@@ -107,8 +109,15 @@ func (s *Orders) Append(ctx context.Context, l order.Lease, entries ...order.Ent
 		if !found || string(owner) != l.Owner || l.Owner == "" || token != beyond(l.Token) {
 			return order.ErrFenced
 		}
+		last := make(map[string]order.Kind, 1)
 		for i := range entries {
 			if err := addEntry(ctx, q, l.Scope, &entries[i]); err != nil {
+				return err
+			}
+			last[entries[i].ID] = entries[i].Kind
+		}
+		for id, kind := range last {
+			if err := mark(ctx, q, l.Scope, id, kind); err != nil {
 				return err
 			}
 		}
@@ -116,21 +125,27 @@ func (s *Orders) Append(ctx context.Context, l order.Lease, entries ...order.Ent
 	})
 }
 
+// mark says of an intent that it is closed, or that it is open again, by the kind of its last entry.
+func mark(ctx context.Context, q session, s order.Scope, id string, last order.Kind) error {
+	query := orderReopen
+	switch last {
+	case order.KindIntent:
+		return nil // nothing was before it
+	case order.KindClosed:
+		query = orderClose
+	}
+	_, err := q.exec(ctx, query, []byte(s.Venue), []byte(s.Account), []byte(id))
+	return err
+}
+
 func addEntry(ctx context.Context, q session, s order.Scope, e *order.Entry) error {
-	of := []any{[]byte(s.Venue), []byte(s.Account), []byte(e.ID)}
 	var key []byte // NULL is never the same as another
 	if e.Key != "" {
 		key = []byte(e.Key)
 	}
-	n, err := q.exec(ctx, orderAdd, append(slices.Clip(of), []byte(e.Kind), key, e.At.UnixMicro(), e.Data)...)
-	if err != nil {
-		return err
-	}
-	if n == 0 {
-		return fmt.Errorf("%w: %s %q of %s", order.ErrTwice, e.Kind, e.Key, e.ID)
-	}
-	if e.Kind == order.KindClosed {
-		_, err = q.exec(ctx, orderClose, of...)
+	n, err := q.exec(ctx, orderAdd, []byte(s.Venue), []byte(s.Account), []byte(e.ID), []byte(e.Kind), key, e.At.UnixMicro(), e.Data)
+	if err == nil && n == 0 {
+		err = fmt.Errorf("%w: %s %q of %s", order.ErrTwice, e.Kind, e.Key, e.ID)
 	}
 	return err
 }

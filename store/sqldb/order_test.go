@@ -61,7 +61,7 @@ func TestOrdersAreForgotten(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := log.Append(t.Context(), l, order.Entry{ID: "closed", Kind: order.KindClosed, Key: "1"}); err != nil {
+		if err := log.Append(t.Context(), l, order.Entry{ID: "closed", Kind: order.KindClosed}); err != nil {
 			t.Fatal(err)
 		}
 		forget := func(ago time.Duration, limit, want int) {

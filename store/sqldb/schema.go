@@ -92,7 +92,7 @@ var migrations = [][]*query{
 			ended   BIGINT,          -- of an intent's first entry; 0: not closed
 			UNIQUE (venue, account, id, kind, key)
 		)`),
-		newQuery(`CREATE INDEX relent_order_open ON relent_order (venue, account, id) WHERE ended = 0`),
+		newQuery(`CREATE INDEX relent_order_first ON relent_order (venue, account, id) WHERE ended IS NOT NULL`),
 		newQuery(`CREATE INDEX relent_order_ended ON relent_order (ended) WHERE ended > 0`),
 	},
 }
