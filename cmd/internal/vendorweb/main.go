@@ -4,8 +4,7 @@
 //	go run ./cmd/internal/vendorweb
 //
 // It needs npm for the download only. Bare imports become relative ones, because an import map would
-// be an inline script. uPlot has no minified module, so its minified script gets an export at the
-// end. What was taken from where, and the hash of each file, goes into the file VENDOR.
+// be an inline script. What was taken from where, and the hash of each file, goes into the file VENDOR.
 package main
 
 import (

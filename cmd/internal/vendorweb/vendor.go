@@ -29,7 +29,6 @@ var parts = []part{
 	{"htm", "3.1.1", map[string]string{"dist/htm.mjs": "htm.js", "LICENSE": "htm.LICENSE"}},
 	{"@preact/signals-core", "1.14.5", map[string]string{"dist/signals-core.mjs": "signals-core.js", "LICENSE": "signals-core.LICENSE"}},
 	{"@preact/signals", "2.11.4", map[string]string{"dist/signals.mjs": "signals.js", "LICENSE": "signals.LICENSE"}},
-	{"uplot", "1.6.32", map[string]string{"dist/uPlot.iife.min.js": "uplot.js", "dist/uPlot.min.css": "uplot.css", "LICENSE": "uplot.LICENSE"}},
 }
 
 // modules are the bare imports, and what they become.
@@ -142,8 +141,5 @@ func adapt(name string, text []byte) (_ []byte, err error) {
 		}
 		return fmt.Appendf(nil, "from%q", to)
 	})
-	if name == "uplot.js" {
-		text = append(text, "\nexport default uPlot;\n"...)
-	}
 	return text, err
 }
