@@ -127,9 +127,10 @@ type ComponentView struct {
 	Name      string        `json:"name"`
 	Critical  bool          `json:"critical"`
 	DependsOn []string      `json:"depends_on,omitempty"`
-	State     string        `json:"state"`           // up, degraded, failing, unknown
-	Cause     string        `json:"cause,omitempty"` // the dependency or the error
-	Stuck     bool          `json:"stuck,omitempty"`
+	State     string        `json:"state"`             // up, degraded, failing, unknown
+	Cause     string        `json:"cause,omitempty"`   // the dependency or the error
+	Stuck     bool          `json:"stuck,omitempty"`   // its check ignores its context
+	Running   bool          `json:"running,omitempty"` // its check runs, and the answer is the one before
 	Checked   time.Time     `json:"checked,omitzero"`
 	Took      time.Duration `json:"took"`
 }

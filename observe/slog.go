@@ -77,6 +77,9 @@ func (s *Slog) Observe(ctx context.Context, e retry.Event) {
 	logger.LogAttrs(ctx, level, message, s.attributes(e, suppressed)...)
 }
 
+// SkipsFirstTry says that calls which succeed at once need not be told: they are not logged.
+func (s *Slog) SkipsFirstTry() bool { return true }
+
 // describe returns the message for an event, or none.
 func describe(e retry.Event) (message string, level slog.Level) {
 	switch {
