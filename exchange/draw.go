@@ -1,5 +1,209 @@
 package exchange
 
-type draw struct{} //
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
-func newDraws(p *Profile) []draw { return nil }
+// A draw is a Draw, ready to be used.
+type draw struct {
+	limit    *Limit
+	value    float64 // of the limit, as far as the facts may be relied on
+	form     form
+	window   time.Duration
+	refill   float64
+	kinds    [len(kindNames)]bool
+	shares   [shares]bool
+	paths    [][]string
+	except   [][]string
+	prices   []price
+	tier     string
+	codes    []string
+	apart    bool
+	byPath   bool
+	bySymbol bool
+	byIP     bool
+	unfilled bool
+}
+
+// newDraws returns what requests draw on. A profile that does not say so lets every request draw on every limit.
+func newDraws(p *Profile) []draw {
+	limits := make(map[string]*Limit)
+	var list []Draw
+	for i := range p.Rest.Limits {
+		l := &p.Rest.Limits[i]
+		limits[l.ID] = l
+		if len(p.Wire.Draws) == 0 && l.Model != modelCap && l.Model != modelDeadline {
+			list = append(list, Draw{Limit: l.ID})
+		}
+	}
+	draws := make([]draw, 0, len(limits))
+	for _, d := range append(list, p.Wire.Draws...) {
+		draws = append(draws, newDraw(p, d, limits[d.Limit]))
+	}
+	return draws
+}
+
+func newDraw(p *Profile, d Draw, l *Limit) draw {
+	n := draw{
+		limit: l, value: p.limitOf(l), window: l.window(), tier: d.Tier, codes: d.Codes, apart: d.Apart,
+		byPath: strings.Contains(l.Scope, "endpoint"), byIP: strings.HasPrefix(l.Scope, "ip"),
+		bySymbol: strings.Contains(l.Scope, "instrument") || strings.Contains(l.Scope, "market") || strings.Contains(l.Scope, "pair"),
+		unfilled: l.Model == modelFixedUnfilled,
+	}
+	for _, k := range d.Kinds {
+		n.kinds[k], n.shares[shareOf(k)] = true, true
+	}
+	if len(d.Kinds) == 0 {
+		for k := range n.kinds {
+			n.kinds[k], n.shares[shareOf(Kind(k))] = true, true
+		}
+	}
+	for _, path := range d.Paths {
+		n.paths = append(n.paths, segments(path))
+	}
+	for _, path := range d.Except {
+		n.except = append(n.except, segments(path))
+	}
+	prices := Prices(p.Rest.EndpointCosts)
+	if d.Costs != nil {
+		prices = d.Costs
+	}
+	if d.Costs != nil || weighs(l.Model) {
+		for name, text := range prices {
+			price, _ := parsePrice(name, text) // valid
+			n.prices = append(n.prices, price)
+		}
+	}
+	n.form, n.refill = formOf(l)
+	if n.form == bucket {
+		n.window = min(max(time.Second, time.Duration(n.value/n.refill*float64(time.Second))), 24*time.Hour)
+	}
+	n.window = max(n.window, time.Millisecond)
+	return n
+}
+
+// weighs says whether a model counts costs; the others count requests.
+func weighs(model string) bool {
+	return slices.Contains([]string{modelFixedWeight, modelWeight, modelCredit, modelDecay}, model)
+}
+
+// formOf is how a ledger counts for a model. A rate without a refill has a window: a bucket of its size would let twice as
+// much through within one.
+func formOf(l *Limit) (form, float64) {
+	switch l.Model {
+	case modelFixedWeight, modelFixedCount, modelFixedUnfilled:
+		return fixed, 0
+	case modelCap:
+		return capped, 0
+	}
+	if l.RefillPerS != nil {
+		return bucket, *l.RefillPerS
+	}
+	return sliding, 0
+}
+
+// limitOf is a limit as far as it may be relied on: half of one that is not trusted, and of one that only the venue can
+// say, a tenth of the rate of the nearest one known in its scope.
+func (p *Profile) limitOf(l *Limit) float64 {
+	if l.Limit != nil {
+		if l.Trusted() {
+			return *l.Limit
+		}
+		return *l.Limit / 2
+	}
+	best, ratio := 0.0, 0.0
+	for i := range p.Rest.Limits {
+		o := &p.Rest.Limits[i]
+		if o.Limit == nil || o.Scope != l.Scope || o.Model != l.Model || o.window() <= 0 {
+			continue
+		}
+		near := float64(o.window()) / float64(l.window())
+		if near > 1 {
+			near = 1 / near
+		}
+		if near > ratio {
+			best, ratio = p.limitOf(o)*float64(l.window())/float64(o.window()), near
+		}
+	}
+	return max(1, best/10)
+}
+
+// A request is what pacing knows of one.
+type request struct {
+	kind    Kind
+	method  string
+	path    string
+	query   string // raw
+	account string
+	symbol  string
+	age     time.Duration // of the order that it is about; negative: not known
+}
+
+// counts says whether a request draws on the limit, for an account of some tier.
+func (d *draw) counts(r *request, tier string) bool {
+	if d.tier != "" && d.tier != tier || !d.kinds[min(int(r.kind), len(d.kinds)-1)] {
+		return false
+	}
+	for _, path := range d.except {
+		if ends(r.path, path) {
+			return false
+		}
+	}
+	for _, path := range d.paths {
+		if ends(r.path, path) {
+			return true
+		}
+	}
+	return len(d.paths) == 0
+}
+
+// cost is what a request costs. One that is not listed costs as much as the dearest that is.
+func (d *draw) cost(r *request) float64 {
+	if len(d.prices) == 0 {
+		return 1
+	}
+	listed, otherwise, always, dearest, standard := -1.0, -1.0, -1.0, 0.0, -1.0
+	for i := range d.prices {
+		p := &d.prices[i]
+		dearest = max(dearest, p.dearest)
+		if len(p.path) == 1 && p.path[0] == "default" {
+			standard = p.dearest
+			continue
+		}
+		if p.method != "" && p.method != r.method || !ends(r.path, p.path) {
+			continue
+		}
+		switch otherwise = max(otherwise, p.dearest); {
+		case p.always:
+			always = max(always, p.at(r.age))
+		case p.holds(r):
+			listed = max(listed, p.at(r.age))
+		}
+	}
+	for _, cost := range []float64{listed, always, otherwise, standard} {
+		if cost >= 0 {
+			return cost
+		}
+	}
+	return dearest
+}
+
+// holds says whether the condition of a price does.
+func (p *price) holds(r *request) bool {
+	if p.to > 0 {
+		text, _ := queryValue(r.query, "limit")
+		n, ok := parseCount(text)
+		return ok && p.from <= n && n <= p.to
+	}
+	if name, without := strings.CutPrefix(p.param, "!"); without {
+		_, there := queryValue(r.query, name)
+		return !there
+	}
+	if p.param != "" {
+		_, there := queryValue(r.query, p.param)
+		return there
+	}
+	return true // ages are looked up
+}

@@ -39,6 +39,7 @@ type Profile struct {
 	table  *table            // of the classifier
 	routes []route
 	draws  []draw
+	usage  []usage
 }
 
 // Load returns the profile of a venue that this package knows: one of [Names].
@@ -86,4 +87,5 @@ func (p *Profile) compile() {
 	p.table = newTable(p)
 	p.routes = newRoutes(p.Wire.Routes)
 	p.draws = newDraws(p)
+	p.usage = newUsage(p.Wire.Usage)
 }

@@ -214,7 +214,7 @@ func (v *validator) wire() {
 	}
 	for i, u := range w.Usage {
 		at := fmt.Sprintf("wire.usage[%d]", i)
-		one(v, at+".says", u.Says, []string{"used", "left", "limit"})
+		one(v, at+".says", u.Says, []string{"used", "left"})
 		for _, id := range u.Limits {
 			if !known[id] {
 				v.add(at, "is about limit %q, which is not in rest.limits", id)

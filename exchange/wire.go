@@ -60,7 +60,7 @@ type Prices map[string]Price
 // on. The name may end in "*", which stands for a window such as "1M" and chooses the limit that has it.
 type Usage struct {
 	Header string   `json:"header"`
-	Says   string   `json:"says"` // used, left, limit
+	Says   string   `json:"says"` // used, left
 	Limits []string `json:"limits"`
 }
 

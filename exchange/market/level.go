@@ -1,0 +1,118 @@
+package market
+
+import (
+	"errors"
+	"slices"
+)
+
+// A Level is a price and what is offered at it. In a delta, quantity 0 takes the level away.
+type Level struct {
+	Price    Number
+	Quantity Number
+}
+
+// A side is one half of a book, sorted with the best price last: most changes are near the best
+// price, so few levels move, and the search begins there.
+type side struct {
+	levels []Level
+	asks   bool // the lowest price is the best, not the highest
+}
+
+// order is negative if a is worse than b.
+func (s *side) order(a, b Number) int {
+	if s.asks {
+		return b.Cmp(a)
+	}
+	return a.Cmp(b)
+}
+
+// near is how many of the best levels are looked at one by one before the search by halves.
+const near = 8
+
+// find returns where price is, or belongs.
+func (s *side) find(price Number) (int, bool) {
+	high := len(s.levels)
+	for stop := max(0, high-near); high > stop; high-- {
+		if c := s.order(s.levels[high-1].Price, price); c <= 0 {
+			if c == 0 {
+				return high - 1, true
+			}
+			return high, false
+		}
+	}
+	low := 0
+	for low < high {
+		mid := int(uint(low+high) / 2)
+		switch c := s.order(s.levels[mid].Price, price); {
+		case c == 0:
+			return mid, true
+		case c < 0:
+			low = mid + 1
+		default:
+			high = mid
+		}
+	}
+	return low, false
+}
+
+// set puts a level, or takes it away if its quantity is 0, and returns what was at its price.
+func (s *side) set(l Level) (old Level) {
+	i, found := s.find(l.Price)
+	switch {
+	case found && l.Quantity.Zero():
+		old = s.levels[i]
+		s.levels = slices.Delete(s.levels, i, i+1)
+		return old
+	case found:
+		old = s.levels[i]
+		s.levels[i] = l
+		return old
+	case !l.Quantity.Zero():
+		s.levels = slices.Insert(s.levels, i, l)
+	}
+	return Level{Price: l.Price}
+}
+
+// best returns the best level.
+func (s *side) best() (Level, bool) {
+	if len(s.levels) == 0 {
+		return Level{}, false
+	}
+	return s.levels[len(s.levels)-1], true
+}
+
+// at returns the i-th level, 0 the best.
+func (s *side) at(i int) Level { return s.levels[len(s.levels)-1-i] }
+
+// copyTo appends the best n levels, the best first; all if n is not positive.
+func (s *side) copyTo(to []Level, n int) []Level {
+	if n <= 0 || n > len(s.levels) {
+		n = len(s.levels)
+	}
+	for i := range n {
+		to = append(to, s.at(i))
+	}
+	return to
+}
+
+var errTwice = errors.New("a price twice")
+
+// load replaces the whole side by levels in any order.
+func (s *side) load(levels []Level) error {
+	s.levels = s.levels[:0]
+	for _, l := range slices.Backward(levels) { // venues send the best first
+		if !l.Quantity.Zero() {
+			s.levels = append(s.levels, l)
+		}
+	}
+	by := func(a, b Level) int { return s.order(a.Price, b.Price) }
+	if !slices.IsSortedFunc(s.levels, by) {
+		slices.SortFunc(s.levels, by)
+	}
+	for i := 1; i < len(s.levels); i++ {
+		if by(s.levels[i-1], s.levels[i]) == 0 {
+			return errTwice
+		}
+	}
+	return nil
+}

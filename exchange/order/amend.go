@@ -1,0 +1,118 @@
+package order
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/relent-go/relent/exchange"
+)
+
+// Amend changes quantity and price of a working order in place; empty values stay as they are. The old and the desired
+// terms are recorded before the venue is asked. An amend of unknown outcome is read and compared, and sent again only
+// where the venue keeps the client id. Until then the order has a Command under way, and takes no other.
+func (m *Machine) Amend(ctx context.Context, id string, quantity, price Decimal) (Order, error) {
+	return m.commanding(ctx, id, func(l *life) error {
+		s := l.story
+		_, can := m.Adapter.(Amender)
+		switch {
+		case !can:
+			return ErrUnsupported
+		case s.State != Acked || s.Command != nil || s.wanted || l.flight != nil:
+			return fmt.Errorf("%w: the order is %s, or a command is under way", ErrState, s.State)
+		}
+		want := s.Terms
+		if quantity != "" {
+			want.Quantity = quantity
+		}
+		if price != "" {
+			want.Price = price
+		}
+		if err := want.normalize(); err != nil {
+			return err
+		}
+		if want.Quantity.Cmp(s.Executed) <= 0 {
+			return fmt.Errorf("%w: Quantity: %s is executed already; cancel the rest instead", ErrTerms, s.Executed)
+		}
+		i := s.Intent
+		i.Terms, i.Created = want, m.now()
+		if err := m.check(ctx, &i, 1); err != nil {
+			return err
+		}
+		c := Command{ID: m.commandID(s), Kind: amending, Want: &want}
+		if err := m.put(ctx, l, entry{KindCommand, c.ID, line{Command: &c}}); err != nil {
+			return err
+		}
+		m.sendAmend(ctx, l)
+		return nil
+	})
+}
+
+// sendAmend asks the venue, once. It needs the turn.
+func (m *Machine) sendAmend(ctx context.Context, l *life) {
+	s := l.story
+	c := *s.Command
+	f := &flight{l: l, kind: exchange.Amend, command: c.ID, until: time.Now().Add(m.sendTimeout())}
+	ref := s.Ref()
+	var r Report
+	err := errPanicked
+	l.amends++
+	l.amended = time.Time{}
+	m.fly(ctx, f, func(ctx context.Context, _ Intent) { r, err = m.Adapter.(Amender).Amend(ctx, ref, c.ID, *c.Want) }, func() {
+		v := f.verdict
+		switch {
+		case s.Command == nil: // evidence was quicker
+		case err == nil && m.see(ctx, l, &r, fromAnswer) == nil && c.Want.settles(&r):
+			m.endAmend(ctx, l, ended, "amended")
+		case !f.begun && m.wired.Load(), v != nil && (v.Outcome == exchange.NotSent || v.Outcome == exchange.NotPlaced || v.Outcome == exchange.Unchanged):
+			m.endAmend(ctx, l, failed, "the amend was refused: "+errText(err))
+		default:
+			l.amended = m.now()
+			if !f.deadline.IsZero() {
+				l.amended = f.deadline.Add(m.Rules.Residual)
+			}
+		}
+		m.plan(l, m.Rules.firstWait())
+	})
+}
+
+// settles says that a report shows the desired terms.
+func (t *Terms) settles(r *Report) bool {
+	return r.Terms.Quantity == t.Quantity && (t.Price == "" || r.Terms.Price == t.Price)
+}
+
+// endAmend records how an amend ended.
+func (m *Machine) endAmend(ctx context.Context, l *life, end, why string) {
+	c := *l.story.Command
+	c.End = end
+	if m.write(ctx, l, entry{kind: KindCommand, line: line{Command: &c, Why: why}}) == nil {
+		l.amends = 0
+	}
+}
+
+// maxAmends is how often an amend is sent.
+const maxAmends = 3
+
+// compare settles an amend of unknown outcome by what the venue shows. It needs the turn.
+func (m *Machine) compare(ctx context.Context, l *life) {
+	s := l.story
+	r, err := m.ask(ctx, l, s.Ref())
+	if err != nil || s.Command == nil || l.flight != nil || m.see(ctx, l, &r, fromQuery) != nil {
+		return
+	}
+	settled := m.now().After(l.amended.Add(m.Rules.spacing())) // what has not come by now does not come
+	switch {
+	case s.State != Acked:
+		m.endAmend(ctx, l, failed, "the order was done first")
+	case s.Command.Want.settles(&r):
+		m.endAmend(ctx, l, ended, "amended")
+	case !s.Terms.settles(&r): // not stated
+	case m.Rules.AmendKeepID && l.amends < maxAmends:
+		m.sendAmend(ctx, l)
+	case settled && m.Rules.Fence:
+		m.endAmend(ctx, l, failed, "the amend did not arrive")
+	case !l.alarmed && l.repairs >= maxRepairs:
+		l.alarmed = true
+		m.alarm(ctx, AlarmAmend, l, "order %s still has its old terms, and nothing says that the amend cannot arrive any more: compare it at the venue", s.Intent.ID)
+	}
+}

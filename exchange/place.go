@@ -1,0 +1,84 @@
+package exchange
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// queryValue returns a value of a query, without reading all of it into memory.
+func queryValue(query, name string) (string, bool) {
+	for query != "" {
+		var pair string
+		pair, query, _ = strings.Cut(query, "&")
+		key, value, _ := strings.Cut(pair, "=")
+		if key != name {
+			if !strings.ContainsAny(key, "%+") {
+				continue
+			}
+			if k, err := url.QueryUnescape(key); err != nil || k != name {
+				continue
+			}
+		}
+		if !strings.ContainsAny(value, "%+") {
+			return value, true
+		}
+		v, err := url.QueryUnescape(value)
+		return v, err == nil
+	}
+	return "", false
+}
+
+func parseCount(text string) (int64, bool) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	return n, err == nil && n >= 0
+}
+
+// A reader finds values in a request whose body has been read.
+type reader struct {
+	req  *http.Request
+	body []byte
+	tree any
+	read bool
+}
+
+// at returns the value at the first place that holds one.
+func (r *reader) at(places []string) string {
+	for _, place := range places {
+		if v := r.value(place); v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+func (r *reader) value(place string) string {
+	where, name, _ := strings.Cut(place, ":")
+	switch where {
+	case "query":
+		v, _ := queryValue(r.req.URL.RawQuery, name)
+		return v
+	case "form":
+		if r.isJSON() {
+			return ""
+		}
+		v, _ := queryValue(string(r.body), name)
+		return v
+	case "header":
+		return r.req.Header.Get(name)
+	case "json":
+		if !r.read {
+			r.tree, _ = decode(r.body)
+			r.read = true
+		}
+		return first(r.tree, [][]string{strings.Split(name, ".")})
+	}
+	path := strings.TrimSuffix(r.req.URL.Path, "/") // the place is "path"
+	return path[strings.LastIndexByte(path, '/')+1:]
+}
+
+func (r *reader) isJSON() bool {
+	text := strings.TrimLeft(string(r.body[:min(len(r.body), 16)]), " \t\r\n")
+	return strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[")
+}
