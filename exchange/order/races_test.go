@@ -9,6 +9,7 @@ import (
 
 func TestPlain(t *testing.T) {
 	bubble(t, fenced, func(r *rig) {
+		t := r.t
 		r.venue.plan = plan(trip{in: 10 * time.Millisecond, after: []event{{after: time.Minute, fill: 50}, {after: 2 * time.Minute, fill: 50}}})
 		o := r.submit(limit(1))
 		if o.State != order.Acked || o.Intent.Wire != o.Intent.ID || o.VenueID == "" {
@@ -23,6 +24,7 @@ func TestPlain(t *testing.T) {
 // The answer is lost, and the first reads show nothing, for the replica lags.
 func TestLostAnswer(t *testing.T) {
 	bubble(t, fenced, func(r *rig) {
+		t := r.t
 		r.venue.plan = plan(trip{lost: true, fill: 100})
 		r.venue.lag = func() time.Duration { return 5 * time.Second }
 		i := market(1)
@@ -42,6 +44,7 @@ func TestLostAnswer(t *testing.T) {
 // The request is lost on its way: absence is proven, and the same order sent again.
 func TestLostRequest(t *testing.T) {
 	bubble(t, fenced, func(r *rig) {
+		t := r.t
 		r.venue.plan = plan(trip{vanish: true}, trip{fill: 100})
 		i := old(market(1))
 		r.submit(i)
