@@ -3,6 +3,7 @@ package control_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -73,7 +74,7 @@ func BenchmarkTelemetry(b *testing.B) {
 			r := &control.Registry{}
 			defer r.Subscribe(control.Filter{}, 0).Close()
 			base := p.make()
-			base.Observer = &observe.Slog{}
+			base.Observer = &observe.Slog{Logger: slog.New(slog.DiscardHandler)}
 			o, err := r.AddTimed("venue", base, timing)
 			if err != nil {
 				b.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -215,8 +216,8 @@ func TestTiming(t *testing.T) {
 		{"with a timeout", control.AutoTiming, retry.Policy{MaxElapsed: time.Hour}, func(n uint64) bool { return n == 1600 }, 10},
 		{"with a gate", control.AutoTiming, retry.Policy{Gates: []retry.Gate{&budget.Budget{}}}, func(n uint64) bool { return n == 1600 }, 10},
 		{"told", control.Sampled, retry.Policy{Observer: &seen{}}, func(n uint64) bool { return n == 1600 }, 10},
-		{"quiet", control.Sampled, retry.Policy{Observer: retry.Observers{&observe.Slog{}, nil, skips{&seen{}}}}, func(n uint64) bool { return n == 100 }, 0},
-		{"not quiet", control.Sampled, retry.Policy{Observer: retry.Observers{&observe.Slog{}, &seen{}}}, func(n uint64) bool { return n == 1600 }, 10},
+		{"quiet", control.Sampled, retry.Policy{Observer: retry.Observers{&observe.Slog{Logger: slog.New(slog.DiscardHandler)}, nil, skips{&seen{}}}}, func(n uint64) bool { return n == 100 }, 0},
+		{"not quiet", control.Sampled, retry.Policy{Observer: retry.Observers{&observe.Slog{Logger: slog.New(slog.DiscardHandler)}, &seen{}}}, func(n uint64) bool { return n == 1600 }, 10},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -291,7 +292,7 @@ func TestHotPathAllocs(t *testing.T) {
 		for _, timing := range []control.Timing{control.Always, control.Sampled, control.NoTiming} {
 			r := &control.Registry{}
 			defer r.Subscribe(control.Filter{}, 0).Close()
-			o, err := r.AddTimed("venue", &retry.Policy{Name: "a", Gates: gates, Observer: &observe.Slog{}}, timing)
+			o, err := r.AddTimed("venue", &retry.Policy{Name: "a", Gates: gates, Observer: &observe.Slog{Logger: slog.New(slog.DiscardHandler)}}, timing)
 			if err != nil {
 				t.Fatal(err)
 			}
