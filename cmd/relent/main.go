@@ -53,8 +53,8 @@ func newRoot() *cobra.Command {
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.PersistentFlags().BoolP("quiet", "q", false, "no progress and no messages on stderr")
-	root.AddCommand(rerun.NewCobra(), newAudit(), newDemo(), newPolicy(), newSimulate(), newVersion())
+	globals(root)
+	root.AddCommand(rerun.NewCobra(standingPolicy), newAudit(), newDemo(), newPolicy(), newSimulate(), newVersion())
 	return root
 }
 

@@ -53,7 +53,7 @@ func TestCommandLine(t *testing.T) {
 		{"policy explain", 0, "up to 3 attempts, waiting exponential(100ms, x2, max 30s, full)", ""},
 		{"policy explain --attempts 2 --backoff constant(1s,none) -o json", 0, `{"v":1,"backoff":"constant(1s, none)","max_attempts":2,`, ""},
 		{"policy explain --attempts 0", 2, "", "--attempts: 0 is less than 1"},
-		{"policy explain --backoff exponental --max-elapsed -1s --attempt-timeout -1s -o xml", 2, "", `--backoff: backoff "exponental": unknown strategy`},
+		{"policy explain --backoff exponental --max-elapsed -1s --attempt-timeout -1s", 2, "", `--backoff: backoff "exponental": unknown strategy`},
 		{"policy explain --nonsense", 2, "", "policy explain: unknown flag: --nonsense\ntry: relent policy explain --help"},
 		{"run --attempts 1 -- true", 0, "", ""},
 		{"run --attempts 1 -- false", 1, "", ""},
@@ -67,8 +67,8 @@ func TestCommandLine(t *testing.T) {
 			t.Errorf("relent %s: an error with stdout %q", test.args, stdout)
 		}
 	}
-	_, _, all := relent("policy", "explain", "--attempts", "-1", "--max-elapsed", "-1s", "--attempt-timeout", "-1s", "-o", "xml")
-	for _, flag := range []string{"--attempts: -1", "--max-elapsed: -1s", "--attempt-timeout: -1s", `--output: "xml"`} {
+	_, _, all := relent("policy", "explain", "--attempts", "-1", "--max-elapsed", "-1s", "--attempt-timeout", "-1s")
+	for _, flag := range []string{"--attempts: -1", "--max-elapsed: -1s", "--attempt-timeout: -1s"} {
 		if !strings.Contains(all, flag) {
 			t.Errorf("mistakes\n%s\nwithout %s", all, flag)
 		}

@@ -29,7 +29,12 @@ type Set struct {
 // Build makes policies and gates. What a previous set has and this file leaves as it was is taken over, with its
 // state: budgets keep their tokens, also under new settings, breakers their state and window, and the emergency stop
 // is the same in any case. Nothing that is in use changes before [Set.Commit].
-func (f *File) Build(previous *Set) (*Set, error) {
+func (f *File) Build(previous *Set) (*Set, error) { return f.build(previous, false) }
+
+// Preview makes policies and gates to look at: the emergency stop is one in memory, and its file is left alone.
+func (f *File) Preview() (*Set, error) { return f.build(nil, true) }
+
+func (f *File) build(previous *Set, preview bool) (*Set, error) {
 	if previous == nil {
 		previous = &Set{File: &File{}}
 	}
@@ -39,6 +44,9 @@ func (f *File) Build(previous *Set) (*Set, error) {
 	}
 	if s.Halt == nil {
 		s.Halt = f.Halt.tree()
+		if preview {
+			s.Halt.File = "" // reading it would lock it
+		}
 		if err := f.Halt.furnish(s.Halt); err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,6 +14,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/relent-go/relent/exchange"
 	breakers "github.com/relent-go/relent/gate/breaker/profile"
 	"github.com/relent-go/relent/gate/budget"
 	budgets "github.com/relent-go/relent/gate/budget/profile"
@@ -70,6 +72,7 @@ func (l *loader) check(c *Content) {
 		l.limit(join("limits", name), c.Limits[name], name)
 	}
 	l.halt(c)
+	l.venues(c)
 	l.components(c)
 	l.contradictions(c)
 	l.unused(c, used)
@@ -334,6 +337,63 @@ func (l *loader) halt(c *Content) {
 		limits, _ := s.limits()
 		l.mistakes(join("halt", "scopes", name), limits.Check())
 	}
+}
+
+// venues notes venues that nobody knows anything about, and facts that are none of theirs.
+func (l *loader) venues(c *Content) {
+	for _, name := range sorted(c.Venues) {
+		v := c.Venues[name]
+		path := join("venues", name)
+		known := exchange.Names()
+		if !contains(known, v.profileName(name)) {
+			at, what := join(path, "profile"), v.Profile
+			if what == "" {
+				at, what = path, name
+			}
+			m := l.note(l.valueOf(at), at, UnknownReference, "no facts about %s: there are %s", quote(what), list(known, "and"))
+			if v.Profile == "" {
+				m.Line, m.Column, m.length = l.keyOf(path).Line, l.keyOf(path).Column, l.extent(l.keyOf(path))
+			}
+			l.suggest(m, what, known)
+			continue
+		}
+		profile, err := exchange.Load(v.profileName(name))
+		if err != nil {
+			l.note(l.keyOf(path), path, BadValue, "%s: %v", dotted(path), err)
+			continue
+		}
+		var facts []string
+		for _, claim := range profile.Claims() {
+			facts = append(facts, claim.Path)
+		}
+		for _, fact := range sorted(v.Tested) {
+			at := join(path, "tested", fact)
+			if !contains(facts, fact) {
+				m := l.note(l.keyOf(at), at, UnknownReference, "%s is no fact of %s", quote(fact), profile.Exchange)
+				l.suggest(m, fact, facts)
+			} else if strings.TrimSpace(v.Tested[fact]) == "" && l.places[at].value != nil {
+				l.note(l.valueOf(at), at, BadValue, "%s: say the reason why the fact counts as tested", dotted(at))
+			}
+		}
+	}
+}
+
+// profileName is the name of the facts about a venue.
+func (v *Venue) profileName(name string) string { return cmp.Or(v.Profile, name) }
+
+// Facts returns what is known about the venue of an operation, whose name begins with that of the venue, and whether
+// anything is. Facts that the file calls tested count as such.
+func (f *File) Facts(operation string) (*exchange.Profile, bool) {
+	name, _, _ := strings.Cut(operation, ".")
+	v := f.Venues[name]
+	if !contains(exchange.Names(), v.profileName(name)) {
+		return nil, false
+	}
+	profile, err := exchange.Load(v.profileName(name))
+	if err == nil && len(v.Tested) > 0 {
+		profile, err = profile.Raise(v.Tested)
+	}
+	return profile, err == nil
 }
 
 // hostComponents are those that every process has.

@@ -13,13 +13,15 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/relent-go/relent/backoff"
+	"github.com/relent-go/relent/retry"
 )
 
 const runHelp = `Run COMMAND until it succeeds, or until the attempts or the time are used up.
 
 Everything after -- is the command, untouched. Without --, the first word that is not a flag
 starts it. The exit code is the one of the last attempt, 128+n if signal n ended it, 127 or 126 if
-it could not be started, 124 if --max-elapsed passed.
+it could not be started, 124 if --max-elapsed passed, 4 if an emergency stop and 5 if a budget, breaker
+or limit of --policy refused.
 
 Retried is any non-zero exit code except 126, 127 and those of INT, TERM, HUP and QUIT (129, 130,
 131, 143), and an attempt that took longer than --attempt-timeout. Attempts must be safe to repeat:
@@ -37,12 +39,15 @@ const runExample = `  relent run -- curl -fsS https://example.com/prices
 // NewCobra returns the command "run" with its flags. It returns an [*Exit] as its error unless
 // the command it ran ended with code 0.
 //
+// policies finds the policy of --policy; without it there is no such flag.
+//
 // A persistent flag of a parent named "quiet" is obeyed. A parent's flag for the output format should be
 // called "output" and "o", as here.
-func NewCobra() *cobra.Command {
+func NewCobra(policies func(cmd *cobra.Command, name string) (*retry.Policy, error)) *cobra.Command {
 	var (
 		c        Command
 		giveUp   int
+		policy   string
 		output   = "table"
 		strategy = strategy(&c.Backoff)
 	)
@@ -59,6 +64,9 @@ func NewCobra() *cobra.Command {
 	flags.SetInterspersed(false) // the command's own flags are not ours
 	add := func(name, kind, text, usage string, read func(string) error) {
 		flags.Var(&value{kind: kind, text: text, read: read}, name, usage)
+	}
+	if policies != nil {
+		flags.StringVar(&policy, "policy", "", "attempts, waits, limits and gates of the policy `NAME` of the configuration; flags change fields of it")
 	}
 	add("attempts", "N", strconv.Itoa(DefaultAttempts), "how often to run the command at most, the first time included", count(&c.Attempts, 1, math.MaxInt32))
 	add("backoff", "STRATEGY", fmt.Sprint(backoff.Default()), "how long to wait between attempts", strategy)
@@ -87,6 +95,13 @@ func NewCobra() *cobra.Command {
 		if quiet := flags.Lookup("quiet"); quiet != nil && quiet.Value.String() == "true" {
 			c.Quiet = true
 		}
+		if policy != "" {
+			p, err := policies(cmd, policy)
+			if err != nil {
+				return err
+			}
+			c.follow(p, flags.Changed)
+		}
 		code, err := c.Run(cmd.Context())
 		switch {
 		case err != nil:
@@ -97,6 +112,23 @@ func NewCobra() *cobra.Command {
 		return nil
 	}
 	return cmd
+}
+
+// follow takes from a policy what no flag says.
+func (c *Command) follow(p *retry.Policy, changed func(flag string) bool) {
+	c.Policy, c.Gates = p.Name, p.Gates
+	if !changed("attempts") {
+		c.Attempts = min(p.Attempts(), math.MaxInt32)
+	}
+	if !changed("backoff") {
+		c.Backoff = p.Backoff
+	}
+	if !changed("attempt-timeout") {
+		c.AttemptTimeout = p.AttemptTimeout
+	}
+	if !changed("max-elapsed") {
+		c.MaxElapsed = p.MaxElapsed
+	}
 }
 
 // usage wraps what is wrong with the command line.

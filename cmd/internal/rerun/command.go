@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/relent-go/relent/backoff"
+	"github.com/relent-go/relent/retry"
 )
 
 // What zero fields of a [Command] mean.
@@ -52,6 +53,9 @@ type Command struct {
 	AttemptTimeout time.Duration    // of each attempt, then TERM; default none
 	KillAfter      time.Duration    // between TERM and KILL; default 5s
 	MaxElapsed     time.Duration    // of everything but FailCmd; default none
+
+	Policy string       // name of it, which gates see; default run
+	Gates  []retry.Gate // that attempts pass; one that refuses ends the run, with exit code 4 or 5
 
 	RetryOnExit   Codes          // if not empty, only these codes are retried; default any but 126, 127 and those of INT, TERM, HUP, QUIT
 	NoRetryOnExit Codes          // never retried, whatever else says so

@@ -8,6 +8,8 @@ import "fmt"
 const (
 	codeFailed        = 1
 	codeUsage         = 2
+	codeHalted        = 4   // an emergency stop refused
+	codeRefused       = 5   // a budget, breaker or limit did
 	codeElapsed       = 124 // as timeout(1)
 	codeNotExecutable = 126 // POSIX.1-2024, Shell Command Language, 2.8.2
 	codeNotFound      = 127

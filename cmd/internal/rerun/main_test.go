@@ -47,7 +47,7 @@ func asRelent(args []string) int {
 	root := &cobra.Command{Use: "relent", SilenceErrors: true, SilenceUsage: true}
 	root.PersistentFlags().BoolP("quiet", "q", false, "")
 	root.PersistentFlags().StringP("output", "o", "table", "")
-	root.AddCommand(NewCobra())
+	root.AddCommand(NewCobra(nil))
 	root.SetArgs(args)
 	err := root.Execute()
 	if exit, ok := errors.AsType[*Exit](err); ok {

@@ -12,7 +12,7 @@ import (
 type Report struct {
 	V            int       `json:"v"` // 1
 	CallID       string    `json:"call_id"`
-	Reason       string    `json:"reason"`         // success, exhausted, permanent, elapsed, signal, cancelled, stdin_not_kept, stdout_failed
+	Reason       string    `json:"reason"`         // success, exhausted, permanent, elapsed, halted, refused, signal, cancelled, stdin_not_kept, stdout_failed
 	ExitCode     int       `json:"exit_code"`      // of relent
 	LastExitCode *int      `json:"last_exit_code"` // of the command's last attempt; null if none was made
 	Signal       string    `json:"signal,omitempty"`

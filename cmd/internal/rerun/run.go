@@ -18,6 +18,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/relent-go/relent/gate/breaker"
+	"github.com/relent-go/relent/gate/budget"
+	"github.com/relent-go/relent/gate/halt"
+	"github.com/relent-go/relent/gate/limit"
 	"github.com/relent-go/relent/retry"
 )
 
@@ -105,12 +109,13 @@ func (r *run) do(ctx context.Context) int {
 // and KILL are up to watch.
 func (r *run) policy() *retry.Policy {
 	return &retry.Policy{
-		Name:           "run",
+		Name:           cmp.Or(r.Policy, "run"),
 		MaxAttempts:    r.Attempts,
 		MaxElapsed:     r.MaxElapsed,
 		AttemptTimeout: r.AttemptTimeout,
 		Backoff:        r.Backoff,
 		Idempotent:     true, // whoever types "run" says so
+		Gates:          r.Gates,
 		Observer:       r,
 	}
 }
@@ -272,6 +277,10 @@ func (r *run) conclude(err error) Report {
 		report.Reason, why = r.last.blocked, "cannot retry: "+r.last.err.Error()
 	case errors.Is(err, retry.ErrPermanent):
 		report.Reason, why = "permanent", "not retryable"
+	case errors.Is(err, halt.ErrHalted), errors.Is(err, halt.ErrDraining):
+		report.Reason, report.ExitCode, why = "halted", codeHalted, reason(err)
+	case refused(err):
+		report.Reason, report.ExitCode, why = "refused", codeRefused, reason(err)
 	default:
 		report.Reason, why = "cancelled", "cancelled"
 	}
@@ -283,6 +292,24 @@ func (r *run) conclude(err error) Report {
 	}
 	r.explain(&report, why)
 	return report
+}
+
+// refused says whether a gate ended the run.
+func refused(err error) bool {
+	for _, refusal := range []error{budget.ErrSpent, breaker.ErrOpen, limit.ErrBusy, limit.ErrRate, limit.ErrCrowded} {
+		if errors.Is(err, refusal) {
+			return true
+		}
+	}
+	return false
+}
+
+// reason is why there was no further attempt.
+func reason(err error) string {
+	if e, ok := errors.AsType[*retry.Error](err); ok {
+		return e.Reason.Error()
+	}
+	return err.Error()
 }
 
 // gaveUp says whether relent gave up, in the sense of the package comment.
