@@ -19,12 +19,11 @@ type Source interface {
 	View() control.View
 }
 
-// A Teller is a Source that also tells single events, for the live tail. Without it the tail says
-// that it has no source.
+// A Teller is a Source that also tells single events, for the live tail; [control.Registry] is one.
+// Without it the tail says that it has no source.
 type Teller interface {
-	// Subscribe returns a channel of events that holds up to n of them, and a function that ends it.
-	// When the channel is full, events are dropped rather than waited for.
-	Subscribe(n int) (<-chan control.Note, func())
+	// Subscribe collects the events that a filter selects, from now on, at most size that nobody read yet.
+	Subscribe(f control.Filter, size int) *control.Subscription
 }
 
 // An Audit reads the audit log.

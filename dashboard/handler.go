@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"cmp"
+	"context"
 	"crypto/rand"
 	"net"
 	"net/http"
@@ -18,7 +19,8 @@ const (
 	bodyDeadline = 10 * time.Second
 )
 
-// A Handler is the dashboard. It samples its source in one goroutine, which Close ends.
+// A Handler is the dashboard. It samples its source in one goroutine and collects events in another.
+// Close ends both.
 type Handler struct {
 	config   Config
 	interval time.Duration
@@ -29,6 +31,7 @@ type Handler struct {
 	hosts    map[string]bool
 	mux      *http.ServeMux
 	assets   *assets
+	notes    *control.Subscription // nil: the source tells no events
 	stop     chan struct{}
 	once     sync.Once
 	done     sync.WaitGroup
@@ -51,6 +54,10 @@ func New(c Config) (*Handler, error) {
 	h.mux = h.routes()
 	h.sample()
 	h.done.Go(h.run)
+	if t, ok := c.Source.(Teller); ok {
+		h.notes = t.Subscribe(control.Filter{}, tailBuffer)
+		h.done.Go(h.listen)
+	}
 	return h, nil
 }
 
@@ -60,6 +67,9 @@ func (h *Handler) Close() error {
 	h.once.Do(func() {
 		h.hub.end("the server stops")
 		close(h.stop)
+		if h.notes != nil {
+			h.notes.Close()
+		}
 	})
 	h.done.Wait()
 	return nil
@@ -74,12 +84,6 @@ func (h *Handler) sample() {
 
 // run samples at each interval while somebody looks, else once a second, for the history.
 func (h *Handler) run() {
-	var notes <-chan control.Note
-	if t, ok := h.config.Source.(Teller); ok {
-		var end func()
-		notes, end = t.Subscribe(tailBuffer)
-		defer end()
-	}
 	tick := time.NewTicker(h.interval)
 	defer tick.Stop()
 	tail := time.NewTicker(tailInterval)
@@ -94,15 +98,22 @@ func (h *Handler) run() {
 			}
 		case <-tail.C:
 			h.hub.flush()
-		case n, ok := <-notes:
-			if !ok {
-				notes = nil
-				continue
-			}
-			h.hub.tell(n)
 		case <-h.stop:
 			return
 		}
+	}
+}
+
+// listen hands events on until the subscription is closed.
+func (h *Handler) listen() {
+	var before uint64
+	for {
+		notes, dropped := h.notes.Next(context.Background())
+		if len(notes) == 0 {
+			return
+		}
+		h.hub.tell(notes, dropped-before)
+		before = dropped
 	}
 }
 

@@ -56,26 +56,29 @@ func (h *hub) update(next state) {
 	}
 }
 
-// tell keeps an event for the next frame.
-func (h *hub) tell(n control.Note) {
-	e := noteOf(n)
+// tell keeps events for the next frame. When they are too many, the oldest go.
+func (h *hub) tell(notes []control.Note, dropped uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.notes = keep(h.notes, e, ringNotes)
-	before := len(h.waiting)
-	h.waiting = keep(h.waiting, e, burst)
-	if len(h.waiting) <= before {
-		h.shed += uint64(before + 1 - len(h.waiting))
+	h.shed += dropped
+	for _, n := range notes {
+		e := noteOf(n)
+		h.notes, _ = keep(h.notes, e, ringNotes)
+		var lost int
+		h.waiting, lost = keep(h.waiting, e, burst)
+		h.shed += uint64(lost)
 	}
 }
 
-// keep appends an event. When there are too many it drops the oldest tenth at once, so that not
-// every event moves all others.
-func keep(notes []note, n note, most int) []note {
+// keep appends an event, and returns how many went for it: when there are too many the oldest tenth
+// goes at once, so that not every event moves all others.
+func keep(notes []note, n note, most int) ([]note, int) {
+	lost := 0
 	if len(notes) >= most {
-		notes = slices.Delete(notes, 0, most/10)
+		lost = most / 10
+		notes = slices.Delete(notes, 0, lost)
 	}
-	return append(notes, n)
+	return append(notes, n), lost
 }
 
 // flush publishes the events that wait.
