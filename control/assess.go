@@ -164,7 +164,7 @@ func (c *component) verdict(f facts, at time.Time) verdict {
 	}
 	v := verdict{own: c.state, until: c.resting}
 	if c.err != nil {
-		v.cause = clip(c.err.Error())
+		v.cause = clip(c.redact(c.err))
 	}
 	switch age := at.Sub(c.answered); {
 	case c.stuck(at):

@@ -68,7 +68,8 @@ type component struct {
 	good     uint64    // their calls until then
 	bad      uint64
 	shown    string // the state that was told last
-	watched  bool   // a HealthGate asks for it
+	redact   func(error) string
+	watched  bool // a HealthGate asks for it
 	polled   bool   // Interval was set
 	judgment atomic.Pointer[judgment]
 }
@@ -84,6 +85,7 @@ func (r *Registry) AddComponents(components ...Component) error {
 	var added []*component
 	for _, one := range components {
 		c := newComponent(one)
+		c.redact = r.Redact
 		if err := insert(&all, "component", one.Name, c); err != nil {
 			errs = append(errs, err)
 			continue
@@ -168,9 +170,9 @@ func (c *component) stuck(at time.Time) bool {
 	return c.running != nil && at.Sub(c.started) >= c.Timeout+slack
 }
 
-// check makes one run of the check, and returns what it found.
-func (c *component) check(ctx context.Context, log *slog.Logger) error {
-	return retry.Run(ctx, &retry.Policy{
+// check makes one run of the check, unless the breaker refuses it, and returns what it found.
+func (c *component) check(ctx context.Context, log *slog.Logger) (refused bool, _ error) {
+	err := retry.Run(ctx, &retry.Policy{
 		Name: c.breaker.Name, MaxAttempts: 1, Idempotent: true, Nested: true, AttemptTimeout: c.Timeout, Gates: []retry.Gate{c.breaker},
 		Classify: func(error) retry.Class { return retry.Transient },
 	}, func(ctx context.Context) (err error) {
@@ -185,13 +187,21 @@ func (c *component) check(ctx context.Context, log *slog.Logger) error {
 		}
 		return err
 	})
+	e, failed := errors.AsType[*retry.Error](err)
+	switch {
+	case !failed:
+		return false, nil
+	case e.Attempts == 0:
+		return true, e.Reason
+	}
+	return false, e.Last // the rest of it would tell of attempts that nobody configured
 }
 
 // learn takes in what a check found. health.mu is held.
-func (c *component) learn(err error, at time.Time) {
+func (c *component) learn(refused bool, err error, at time.Time) {
 	c.running = nil
-	if refused := (*breaker.Error)(nil); errors.As(err, &refused) {
-		c.resting = at.Add(refused.RetryAfter()) // nothing new: it was not asked
+	if refused {
+		c.resting = at.Add(retry.Hint(err)) // nothing new
 		return
 	}
 	c.answered, c.took = at, at.Sub(c.started)

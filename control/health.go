@@ -112,11 +112,11 @@ func (r *Registry) run(ctx context.Context, c *component) {
 	if log == nil {
 		log = slog.Default()
 	}
-	err := c.check(ctx, log)
+	refused, err := c.check(ctx, log)
 	h := &r.live.health
 	h.mu.Lock()
 	done := c.running
-	c.learn(err, time.Now())
+	c.learn(refused, err, time.Now())
 	h.mu.Unlock()
 	r.look()
 	close(done) // last, so that who waits for it sees what became of it
