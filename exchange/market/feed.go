@@ -83,7 +83,7 @@ func (f *Feed) push(e Event) {
 	switch {
 	case hole == nil && len(f.queue) < f.size:
 		f.queue = append(f.queue, e)
-	case hole != nil && len(f.queue)+1 < f.size:
+	case hole != nil && len(f.queue)+2 <= f.size:
 		f.queue = append(f.queue, *hole, e)
 		delete(f.lost, e.Symbol)
 	case e.Kind == Live:

@@ -51,14 +51,18 @@ func (s *series) add(c Candle) bool {
 	if s.next.IsZero() {
 		s.next = c.Start
 	}
+	if c.Start.Sub(s.next)%s.interval != 0 {
+		return false // of another clock
+	}
 	switch {
 	case s.filling && !c.Closed:
 		s.live = &c
 	case s.filling:
 		s.pending = append(s.pending, c)
 		if len(s.pending) > candlesWait {
-			s.filled(nil, ErrTooMany)
-			s.filling = false
+			for s.filling { // more gaps among those that wait
+				s.filled(nil, ErrTooMany)
+			}
 		}
 	case c.Start.After(s.next):
 		if c.Closed {

@@ -114,7 +114,6 @@ func (t *tape) wait(tr Trade) bool {
 		t.pending = append(t.pending, tr)
 	}
 	if len(t.pending) > t.most {
-		t.filled(nil, ErrTooMany)
 		for t.filling { // more gaps among those that wait
 			t.filled(nil, ErrTooMany)
 		}
@@ -133,11 +132,16 @@ func (t *tape) filled(trades []Trade, err error) bool {
 		}
 		return false
 	}
+	for i := range trades {
+		trades[i].Filled = true
+	}
+	for len(pending) > 0 && pending[0].ID <= t.want.Last { // latecomers
+		trades, pending = append(trades, pending[0]), pending[1:]
+	}
 	slices.SortStableFunc(trades, byID)
 	for _, tr := range trades {
 		if tr.ID > t.last.ID && tr.ID <= t.want.Last {
 			t.skipTo(tr.ID, err)
-			tr.Filled = true
 			t.deliver(tr, false)
 		}
 	}
