@@ -97,6 +97,9 @@ func (m *Machine) follow(ctx context.Context, l *life) {
 	}
 	l.repairs++
 	err := m.look(ctx, l, breach)
+	if err == nil {
+		l.unseen = false
+	}
 	switch {
 	case s.State != Acked && s.State != Breach || l.flight != nil:
 		m.onward(l)
@@ -116,7 +119,7 @@ func (m *Machine) follow(ctx context.Context, l *life) {
 func (m *Machine) look(ctx context.Context, l *life, breach bool) error {
 	r, err := m.ask(ctx, l, l.story.Ref())
 	switch {
-	case errors.Is(err, ErrUnsupported):
+	case errors.Is(err, ErrUnsupported), errors.Is(err, ErrNotFound) && !m.Rules.QueryClosed:
 		_, err = m.lists(ctx, l)
 	case err == nil && breach && l.story.State == Breach:
 		err = m.late(ctx, l, &r)
@@ -138,7 +141,7 @@ func (m *Machine) late(ctx context.Context, l *life, r *Report) error {
 // unsettled says that something about an acked order is open.
 func (m *Machine) unsettled(l *life) bool {
 	s := l.story
-	return s.wanted || l.restored || s.Command != nil || !s.whole() || !s.firm && !m.Rules.AckIsEngine
+	return s.wanted || l.restored || l.unseen || s.Command != nil || !s.whole() || !s.firm && !m.Rules.AckIsEngine
 }
 
 // insist asks to cancel again, and tells a person if that does not work.

@@ -26,6 +26,7 @@ type life struct {
 	amended  time.Time // by the venue's clock: when an amend that has not shown cannot arrive any more
 	alarmed  bool      // that fills are missing, or that a cancel does not work
 	restored bool      // found by a restart, and not read since
+	unseen   bool      // missing in a list of working orders
 	void     bool      // nobody knows whether the intent is in the log
 	retired  bool
 

@@ -42,6 +42,7 @@ type Machine struct {
 	Watch func(Order) // told after each change, in the goroutine that made it; must be quick
 
 	Lease        time.Duration // not positive means 15 s
+	Sweep        time.Duration // working orders are read at least so often, whatever the stream says; not positive means 1 min
 	SendTimeout  time.Duration // of one attempt; not positive means 10 s
 	ReadTimeout  time.Duration // of one read; not positive means 5 s
 	Workers      int           // goroutines of Run that verify, repair and send again; not positive means 4

@@ -96,11 +96,11 @@ type venue struct {
 	bare   bool                    // no desk
 
 	mu       sync.Mutex
-	orders   []*held          // guarded by mu, as is all below
-	sends    []sending        // that the desk let go
-	told     map[string]bool  // by client id: the machine has been shown the order
-	tries    map[string]int   // by client id
-	cancels  map[string]int   // by client id
+	orders   []*held         // guarded by mu, as is all below
+	sends    []sending       // that the desk let go
+	told     map[string]bool // by client id: the machine has been shown the order
+	tries    map[string]int  // by client id
+	cancels  map[string]int  // by client id
 	trades   int
 	cancelAs *exchange.Verdict // what cancels are answered with
 	amendAs  func(t order.Terms) (apply bool, v exchange.Verdict)
