@@ -31,9 +31,11 @@ func (s *Session) reconciler(ctx context.Context) {
 			continue
 		}
 		n, err := a.Reconcile(l.ctx, since)
+		s.readDone()
 		switch {
 		case l.ctx.Err() != nil:
 			failures = 0
+			s.reviewBooks()
 			continue
 		case err != nil:
 			failures++
@@ -59,7 +61,23 @@ func (s *Session) reconciler(ctx context.Context) {
 // rest waits while the link lives.
 func (s *Session) rest(l *link, d time.Duration) bool { return sleep(l.ctx, d) }
 
-// subscribed returns the active link if everything wanted is confirmed on it, and since when to read.
+// reviewBooks asks for a read of the link that is active now, if it needs one.
+func (s *Session) reviewBooks() {
+	s.mu.Lock()
+	s.update(time.Now())
+	s.mu.Unlock()
+	s.flush()
+}
+
+// readDone lets the next read be asked for.
+func (s *Session) readDone() {
+	s.mu.Lock()
+	s.reading = false
+	s.mu.Unlock()
+}
+
+// subscribed returns the active link if everything wanted is confirmed on it, and since when to read. A read
+// begins then.
 func (s *Session) subscribed() (*link, time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -67,6 +85,7 @@ func (s *Session) subscribed() (*link, time.Time) {
 	if l == nil || l.over || !l.authed || !l.heard || !l.complete() {
 		return nil, time.Time{}
 	}
+	s.reading = true
 	if s.last.IsZero() {
 		return l, time.Time{}
 	}

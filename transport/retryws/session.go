@@ -40,6 +40,7 @@ type Session struct {
 	ids       uint64
 	last      time.Time // of the last event of an account
 	dirty     bool
+	reading   bool // the account
 	late      bool
 	notes     []Change
 	flushing  bool
@@ -218,7 +219,7 @@ func (s *Session) update(now time.Time) {
 		return
 	}
 	subscribed := l.authed && l.heard && l.complete()
-	if subscribed && s.c.Account != nil && !l.clean {
+	if subscribed && s.c.Account != nil && !l.clean && !s.reading {
 		select {
 		case s.books <- struct{}{}:
 		default:
