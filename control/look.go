@@ -3,6 +3,7 @@ package control
 import (
 	"cmp"
 	"maps"
+	"runtime"
 	"slices"
 	"time"
 )
@@ -13,6 +14,7 @@ func (r *Registry) View() View {
 	s := r.state()
 	at := time.Now()
 	v := View{Instance: r.Instance, Epoch: s.epoch, Since: s.since, At: at, Build: r.Build}
+	v.Build.Go = cmp.Or(v.Build.Go, runtime.Version())
 	r.refresh(func(*component) bool { return true })
 	v.Components = r.look().Components
 

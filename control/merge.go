@@ -12,19 +12,24 @@ import (
 const Mixed = "mixed"
 
 // Merge makes one view of the views of several processes. Counters and levels are added; of states the worst counts, of
-// times the earliest beginning and the latest moment. Each view becomes one of Instances. The views are not modified.
+// times the earliest beginning and the latest moment. Each view becomes one of Instances, unless it is merged already. The views
+// are not modified; one without an Instance is nobody's and left out.
 //
 // Counters count from each process's own start: whoever takes differences has to look at Epoch before.
 func Merge(views ...View) View {
 	m := View{Policies: []PolicyView{}, Circuits: []CircuitView{}, Budgets: []BudgetView{}, Stops: []StopView{}, Venues: []VenueView{},
 		Components: []ComponentView{}, Findings: []FindingView{}}
-	for i, v := range views {
+	before := 0 // views that are of a process
+	for _, v := range views {
+		if v.Instance == "" && len(v.Instances) == 0 {
+			continue // nobody's: what Merge makes of nothing
+		}
 		m.Since = earliest(m.Since, v.Since)
 		m.At = latest(m.At, v.At)
-		if m.Build.Version = same(i, m.Build.Version, v.Build.Version); m.Build.Version == v.Build.Version {
-			m.Build.Go = v.Build.Go
+		m.Build = Build{
+			same(before, m.Build.Version, v.Build.Version), same(before, m.Build.Revision, v.Build.Revision), same(before, m.Build.Go, v.Build.Go),
 		}
-		m.Build.Revision = same(i, m.Build.Revision, v.Build.Revision)
+		before++
 		m.Policies = joined(m.Policies, v.Policies, func(p PolicyView) string { return p.Name }, addPolicies)
 		m.Circuits = joined(m.Circuits, v.Circuits, func(c CircuitView) string { return c.Policy + "\x00" + c.Target }, addCircuits)
 		m.Budgets = joined(m.Budgets, v.Budgets, func(b BudgetView) string { return b.Name }, addBudgets)

@@ -42,7 +42,7 @@ const (
 // copied after first use. There is no global one: pass it to what needs it.
 type Registry struct {
 	Instance string                       // names the process; empty means the host's name and the process id
-	Build    Build                        // names the program
+	Build    Build                        // names the program; an empty Go is filled in
 	Recorder Recorder                     // receives every command, refused ones too, before it takes effect; nil records nothing
 	Redact   func(error) string           // the text of an error for people; nil means observe.Redact
 	Trace    func(context.Context) string // the trace that a call belongs to, for notes; nil means none
@@ -96,7 +96,7 @@ func (r *Registry) state() *live {
 		}
 		s := &r.live
 		s.since = time.Now()
-		s.epoch = uint64(time.Now().UnixNano())
+		s.epoch = uint64(s.since.UnixMicro()) // which JavaScript can hold
 		s.tail.instance, s.tail.redact, s.tail.trace = r.Instance, r.Redact, r.Trace
 		s.table.Store(&table{})
 		s.config.Good = true

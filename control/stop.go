@@ -48,6 +48,7 @@ type done struct {
 // could not be saved or recorded returns both its view and an error.
 func (r *Registry) Stop(ctx context.Context, c Stop) (StopView, error) {
 	s := r.state()
+	c.Scope = cmp.Or(c.Scope, string(halt.Global))
 	record := audit.Record{
 		Decision: audit.Stop, Actor: c.Actor, Scope: clip(c.Scope), State: clip(c.State), Why: c.Reason, Ticket: c.Ticket, Rule: c.Source,
 	}
@@ -92,7 +93,7 @@ func (r *Registry) stoppable(c Stop) (*halt.Tree, halt.State, error) {
 }
 
 func (r *Registry) engage(tree *halt.Tree, state halt.State, c Stop) (StopView, error) {
-	scope := halt.Scope(cmp.Or(c.Scope, string(halt.Global)))
+	scope := halt.Scope(c.Scope)
 	record, err := tree.Stop(halt.Command{
 		Scope: scope, State: state, Who: c.Actor, Why: c.Reason, Ticket: c.Ticket, Source: c.Source, Expires: c.Expires, Cancel: c.Cancel, Drill: c.Drill,
 	})
@@ -131,7 +132,7 @@ func (r *Registry) Resume(ctx context.Context, c Resume) (StopView, error) {
 	scope := halt.Scope(cmp.Or(c.Scope, string(halt.Global)))
 	if tree == nil {
 		record := audit.Record{
-			Decision: audit.Resume, Actor: c.Actor, Approver: c.Approver, Scope: clip(c.Scope), Why: c.Reason, Rule: c.Source, Epoch: c.Epoch,
+			Decision: audit.Resume, Actor: c.Actor, Approver: c.Approver, Scope: clip(string(scope)), Why: c.Reason, Rule: c.Source, Epoch: c.Epoch,
 		}
 		return StopView{}, r.refuse(ctx, record, fmt.Errorf("resume %s: %w", scope, ErrNoStops))
 	}
@@ -211,8 +212,9 @@ func shown(s halt.Status) bool { return len(s.Stops) > 0 || s.Share < 1 || s.Epo
 
 // stopsView returns the scopes that belong into a view, the global one first and the strictest before others.
 func (r *Registry) stopsView(tree *halt.Tree) (views []StopView, more int) {
+	views = []StopView{}
 	if tree == nil {
-		return nil, 0
+		return views, 0
 	}
 	for _, s := range tree.Status() {
 		if shown(s) {
