@@ -17,10 +17,14 @@ type account struct {
 	balances map[string]*balance
 	assets   []string // sorted; the keys of balances
 
-	open     map[string]*order    // by client id
+	open     map[int64]*order     // by id
+	openIDs  map[string]int       // open orders by client id
+	first    map[string]*order    // the first order of a client id
 	orders   map[string][]*order  // by symbol, ascending id
 	byClient map[clientKey]*order // the latest order of an id
 	trades   map[string][]ownTrade
+	reports  []report // what happened, the oldest first
+	reported int64
 	counts   [2]window // unfilled orders in 10 s and in a day
 }
 
@@ -30,7 +34,9 @@ func newAccount(number int, balances map[string]decimal.Decimal) *account {
 	a := &account{
 		number:   number,
 		balances: map[string]*balance{},
-		open:     map[string]*order{},
+		open:     map[int64]*order{},
+		openIDs:  map[string]int{},
+		first:    map[string]*order{},
 		orders:   map[string][]*order{},
 		byClient: map[clientKey]*order{},
 		trades:   map[string][]ownTrade{},
@@ -90,4 +96,21 @@ func (a *account) pay(asset string, amount decimal.Decimal) {
 func (a *account) receive(asset string, amount decimal.Decimal) {
 	b := a.of(asset)
 	b.free = b.free.Add(amount)
+}
+
+// opened files an order that is open.
+func (a *account) opened(o *order) {
+	a.open[o.id] = o
+	a.openIDs[o.client]++
+}
+
+// closed takes an order off the files of open ones.
+func (a *account) closed(o *order) {
+	if a.open[o.id] == nil {
+		return
+	}
+	delete(a.open, o.id)
+	if a.openIDs[o.client]--; a.openIDs[o.client] == 0 {
+		delete(a.openIDs, o.client)
+	}
 }

@@ -12,7 +12,8 @@ import (
 // refuses browsers that come from other pages.
 //
 //	GET    /sim/oracle        Oracle as JSON
-//	GET    /sim/oracle/check  Report as JSON
+//	GET    /sim/oracle/check  Findings as JSON
+//	POST   /sim/oracle/check  Findings on all invariants; the body is a Report as JSON, unknown fields are refused
 //	GET    /sim/log?since=n   entries above n, one JSON object a line
 //	GET    /sim/faults        rules in the order they are tried
 //	POST   /sim/faults        appends a JSON array of rules; unknown fields are refused
@@ -24,6 +25,7 @@ func (v *Venue) Admin() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /sim/oracle", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, v.Oracle()) })
 	mux.HandleFunc("GET /sim/oracle/check", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, v.Oracle().Check()) })
+	mux.HandleFunc("POST /sim/oracle/check", v.serveCheck)
 	mux.HandleFunc("GET /sim/log", v.serveLog)
 	mux.HandleFunc("GET /sim/faults", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, v.Faults.List()) })
 	mux.HandleFunc("POST /sim/faults", v.serveAddFaults)
@@ -51,6 +53,17 @@ func (v *Venue) serveLog(w http.ResponseWriter, r *http.Request) {
 			return // the reader left
 		}
 	}
+}
+
+func (v *Venue) serveCheck(w http.ResponseWriter, r *http.Request) {
+	var report Report
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<30)) // of a million intents
+	d.DisallowUnknownFields()
+	if err := d.Decode(&report); err != nil {
+		fail(w, err)
+		return
+	}
+	reply(w, http.StatusOK, v.Oracle().Check(report))
 }
 
 func (v *Venue) serveAddFaults(w http.ResponseWriter, r *http.Request) {

@@ -1,7 +1,6 @@
 package venue
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"time"
@@ -12,20 +11,40 @@ type apiError struct {
 	status     int
 	code       int
 	msg        string
+	data       any           // of a half result; nil if there is none
+	alpaca     int           // code of the Alpaca interface, if it is one of its refusals
 	retryAfter time.Duration // sent rounded up to seconds if positive
 }
 
-func (e *apiError) answer() Answer {
-	body, _ := json.Marshal(struct { // two plain fields always marshal
-		Code int    `json:"code"`
-		Msg  string `json:"msg"`
-	}{e.code, e.msg})
-	a := Answer{Status: e.status, Body: body}
+// answer writes a refusal. A style that puts the code into a 200 does so with what was understood and refused; limits,
+// missing rights and outages keep their status.
+func (e *apiError) answer(style ErrorStyle) Answer {
+	if style == alpacaStyle {
+		return e.alpacaAnswer()
+	}
+	status := e.status
+	if style == CodeInBody && status == http.StatusBadRequest {
+		status = http.StatusOK
+	}
+	a := Answer{Status: status, Body: encode(e.body())}
+	if e.data != nil {
+		a.Body = encode(struct {
+			errorBody
+			Data any `json:"data"`
+		}{e.body(), e.data})
+	}
 	if e.retryAfter > 0 {
 		a.Header = http.Header{"Retry-After": {seconds(e.retryAfter)}}
 	}
 	return a
 }
+
+type errorBody struct {
+	Code int    `json:"code"`
+	Msg  string `json:"msg"`
+}
+
+func (e *apiError) body() errorBody { return errorBody{e.code, e.msg} }
 
 // seconds rounds up: a client that waits as told must find the limit open.
 func seconds(d time.Duration) string { return fmt.Sprint(int64((d + time.Second - 1) / time.Second)) }
@@ -48,6 +67,7 @@ func filterFailure(filter string) *apiError { return refuse(-1013, "Filter failu
 var (
 	errTooLate        = refuse(-1021, "Timestamp for this request is outside of the recvWindow.")
 	errTooEarly       = refuse(-1021, "Timestamp for this request was 1000ms ahead of the server's time.")
+	errDeadline       = refuse(-1021, "The deadline of this request is over.")
 	errSignature      = refuse(-1022, "Signature for this request is not valid.")
 	errTimeInForce    = refuse(-1115, "Invalid timeInForce.")
 	errOrderType      = refuse(-1116, "Invalid orderType.")
@@ -61,6 +81,12 @@ var (
 	errDuplicate      = refuse(-2010, "Duplicate order sent.")
 	errWouldMatch     = refuse(-2010, "Order would immediately match and take.")
 	errSelfTrade      = refuse(-2010, "This symbol does not allow the specified self-trade prevention mode.")
+	errReplaceFailed  = refuse(-2022, "Order cancel-replace failed.")
+	errReplaceHalf    = &apiError{status: http.StatusConflict, code: -2021, msg: "Order cancel-replace partially failed."}
+	errGone           = &apiError{status: http.StatusGone, code: -1000, msg: "This endpoint was removed. Use userDataStream.subscribe.signature of the WebSocket API."}
+	errNoQuery        = refuse(-1106, "Parameter 'origClientOrderId' sent when not required.")
+	errMaintenance    = &apiError{status: http.StatusServiceUnavailable, code: -1016, msg: "This service is no longer available."}
+	errListenKey      = refuse(-1125, "This listenKey does not exist.")
 	errFull           = refuse(-2010, "The venue has reached its limit of orders.")
 	errUnknownOrder   = refuse(-2011, "Unknown order sent.")
 	errCancelRestrict = refuse(-2011, "Order was not canceled due to cancel restrictions.")

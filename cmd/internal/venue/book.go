@@ -36,37 +36,44 @@ func (l *ladder) best() *level {
 	return l.levels[len(l.levels)-1]
 }
 
-func (l *ladder) add(o *order) {
+// add rests an order and returns the amount at its price before and after.
+func (l *ladder) add(o *order) (before, after decimal.Decimal) {
 	i, ok := l.find(o.price)
 	if !ok {
 		l.levels = slices.Insert(l.levels, i, &level{price: o.price})
 	}
 	lv := l.levels[i]
+	before = lv.amount
 	lv.orders = append(lv.orders, o)
 	lv.amount = lv.amount.Add(o.remaining())
+	return before, lv.amount
 }
 
-// remove takes an order out; one that is not in the book changes nothing.
-func (l *ladder) remove(o *order) {
+// remove takes an order out and returns the amount at its price before and after; one that is not in the book changes
+// nothing and is told by false.
+func (l *ladder) remove(o *order) (before, after decimal.Decimal, was bool) {
 	i, ok := l.find(o.price)
 	if !ok {
-		return
+		return before, after, false
 	}
 	lv := l.levels[i]
 	j := slices.Index(lv.orders, o)
 	if j < 0 {
-		return
+		return before, after, false
 	}
+	before = lv.amount
 	lv.orders = slices.Delete(lv.orders, j, j+1)
 	lv.amount = lv.amount.Sub(o.remaining())
 	if len(lv.orders) == 0 {
 		l.levels = slices.Delete(l.levels, i, i+1)
 	}
+	return before, lv.amount, true
 }
 
 // reduce notes that the oldest order of the best level, already updated, traded qty.
-func (l *ladder) reduce(qty decimal.Decimal) {
+func (l *ladder) reduce(qty decimal.Decimal) (before, after decimal.Decimal) {
 	lv := l.best()
+	before = lv.amount
 	lv.amount = lv.amount.Sub(qty)
 	if lv.orders[0].remaining().IsZero() {
 		lv.orders = slices.Delete(lv.orders, 0, 1)
@@ -74,6 +81,7 @@ func (l *ladder) reduce(qty decimal.Decimal) {
 	if len(lv.orders) == 0 {
 		l.levels = slices.Delete(l.levels, len(l.levels)-1, len(l.levels))
 	}
+	return before, lv.amount
 }
 
 // top returns up to n levels as pairs of price and quantity, the best first.

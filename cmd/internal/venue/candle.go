@@ -1,6 +1,8 @@
 package venue
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -22,6 +24,7 @@ type candle struct {
 	volume, quote          decimal.Decimal
 	takerBase, takerQuote  decimal.Decimal // bought by takers
 	trades                 int
+	firstTrade, lastTrade  int64
 }
 
 // reach appends flat candles up to the one that holds now.
@@ -35,7 +38,7 @@ func (c *candles) reach(now time.Time) {
 		c.list, latest.open = c.list[:0], early // all older ones would be dropped anyway
 	}
 	for t := latest.open.Add(c.width); !t.After(end); t = t.Add(c.width) {
-		c.append(candle{open: t, first: latest.last, high: latest.last, low: latest.last, last: latest.last})
+		c.append(candle{open: t, first: latest.last, high: latest.last, low: latest.last, last: latest.last, firstTrade: -1, lastTrade: -1})
 	}
 }
 
@@ -50,7 +53,7 @@ func (c *candles) add(t trade) {
 	c.reach(t.at)
 	single := candle{
 		open: t.at.Truncate(c.width), first: t.price, high: t.price, low: t.price, last: t.price,
-		volume: t.qty, quote: t.quoteQty, trades: 1,
+		volume: t.qty, quote: t.quoteQty, trades: 1, firstTrade: t.id, lastTrade: t.id,
 	}
 	if !t.buyerMaker {
 		single.takerBase, single.takerQuote = t.qty, t.quoteQty
@@ -71,6 +74,7 @@ func (k *candle) join(b candle) {
 		b.open, *k = k.open, b
 		return
 	}
+	k.lastTrade = b.lastTrade
 	k.high, k.low, k.last = decimal.Max(k.high, b.high), decimal.Min(k.low, b.low), b.last
 	k.volume, k.quote = k.volume.Add(b.volume), k.quote.Add(b.quote)
 	k.takerBase, k.takerQuote = k.takerBase.Add(b.takerBase), k.takerQuote.Add(b.takerQuote)
@@ -84,6 +88,9 @@ var intervals = map[string]time.Duration{
 	"8h": 8 * time.Hour, "12h": 12 * time.Hour, "1d": 24 * time.Hour, "3d": 72 * time.Hour, "1w": 7 * 24 * time.Hour,
 	"1M": 0,
 }
+
+// intervalNames are the intervals in an order.
+var intervalNames = slices.Sorted(maps.Keys(intervals))
 
 // bounds returns the opening and the end of the candle that holds t.
 func bounds(width time.Duration, t time.Time) (start, end time.Time) {

@@ -25,9 +25,12 @@ const Unlimited = -1
 // New gives a meaning to every value; Validate names the values New had to replace.
 type Config struct {
 	Seed     uint64    // of the flow, the faults and generated ids; 0 means 1
-	Symbols  []string  // such as "SOLUSDT": base asset, then one of the quote assets USDT, USDC, EUR, BTC; default BTCUSDT and ETHUSDT
+	Symbols  []string  // such as "SOLUSDT": base asset, then one of the quote assets USDT, USDC, USD, EUR, BTC; default BTCUSDT and ETHUSDT
 	Accounts []Account // default: one with DefaultKey and DefaultSecret
 	Limits   Limits
+
+	Profile string   // built-in name, see Profiles; default binance
+	Custom  *Profile // a profile of one's own, in place of a built-in one
 
 	// Markets changes the terms of some Symbols; zero fields keep their defaults.
 	Markets map[string]Market
@@ -39,7 +42,15 @@ type Config struct {
 	GatewayDelay   time.Duration   // between the two checks of a request's window; default 0
 	ReplicaLag     time.Duration   // order reads are behind by 0 to this, at most 10 s; default 0
 	KeepLog        int             // log entries kept, the oldest go first; default 10000
+	KeepBook       int             // changes of each book kept for lagging streams and for the oracle; default 10000
 	MaxOrders      int             // client orders held for queries and the oracle, further ones are refused; default 250000
+
+	Pulse      time.Duration // between the frames of fast depth streams; ten times that between those of slow ones; default 100 ms
+	LinkLife   time.Duration // of a stream's connection; default 24 h
+	PingEvery  time.Duration // the venue pings so often; default 20 s
+	PongWait   time.Duration // and waits so long for the answer before it cuts; default 60 s
+	ListenKeys bool          // the old /api/v3/userDataStream works; else it answers 410, as on the venue since 2026
+	Clock      time.Duration // how far the venue's clock is ahead of the machine's; negative is behind
 }
 
 // An Account is a client of the venue.
@@ -56,21 +67,24 @@ type Market struct {
 	MinNotional   decimal.Decimal // smallest price times quantity; default 5
 	MaxQuantity   decimal.Decimal // of one order; default 9000
 	MaxOpenOrders int             // per account; default 200
+	FlowEvery     time.Duration   // in place of Config.FlowEvery
 	Volatility    float64         // largest share of the price moved by one step of the flow, up to 0.1; default 0.0002
 }
 
 // Limits are the venue's request limits. 0 means the default, Unlimited means none.
 type Limits struct {
-	WeightPerMinute  int           // per address; default 6000
-	RequestsPer5Min  int           // per address; default 61000
-	OrdersPer10s     int           // unfilled orders per account; default 100
-	OrdersPerDay     int           // unfilled orders per account; default 200000
-	RefusalsUntilBan int           // answers 429 within one minute that lead to a ban; default 10
-	FirstBan         time.Duration // doubled by each further ban and by each tenth request inside one; default 2 min
-	MaxBan           time.Duration // default 3 days
+	WeightPerMinute   int           // per address; default 6000
+	RequestsPer5Min   int           // per address; default 61000
+	OrdersPer10s      int           // unfilled orders per account; default 100
+	OrdersPerDay      int           // unfilled orders per account; default 200000
+	ConnectsPer5Min   int           // streams opened per address; default 300
+	MessagesPerSecond int           // from the client of a market stream, pings and pongs among them; default 5
+	RefusalsUntilBan  int           // answers 429 within one minute that lead to a ban; default 10
+	FirstBan          time.Duration // doubled by each further ban and by each tenth request inside one; default 2 min
+	MaxBan            time.Duration // default 3 days
 }
 
-var quoteAssets = []string{"USDT", "USDC", "EUR", "BTC"}
+var quoteAssets = []string{"USDT", "USDC", "USD", "EUR", "BTC"}
 
 // Validate returns all values of c that New would replace, joined; each error begins with the field's name.
 func (c Config) Validate() error {
@@ -103,6 +117,10 @@ func (c Config) complete() (Config, error) {
 		{"FlowEvery", &c.FlowEvery, math.MaxInt64},
 		{"GatewayDelay", &c.GatewayDelay, time.Minute},
 		{"ReplicaLag", &c.ReplicaLag, maxLag},
+		{"Pulse", &c.Pulse, time.Minute},
+		{"LinkLife", &c.LinkLife, math.MaxInt64},
+		{"PingEvery", &c.PingEvery, math.MaxInt64},
+		{"PongWait", &c.PongWait, math.MaxInt64},
 		{"Limits.FirstBan", &c.Limits.FirstBan, math.MaxInt64},
 		{"Limits.MaxBan", &c.Limits.MaxBan, math.MaxInt64},
 	} {
@@ -111,6 +129,13 @@ func (c Config) complete() (Config, error) {
 			*f.d = min(max(*f.d, 0), f.max)
 		}
 	}
+	c.Custom = c.completeProfile(bad)
+	usual := func(n int) int { // other exchanges have ledgers of their own
+		if len(c.Custom.Limits) > 0 || c.Custom.Name == "strict" {
+			return Unlimited
+		}
+		return n
+	}
 	for _, f := range []struct {
 		name string
 		n    *int
@@ -118,11 +143,14 @@ func (c Config) complete() (Config, error) {
 		min  int
 	}{
 		{"KeepLog", &c.KeepLog, 10_000, 1},
+		{"KeepBook", &c.KeepBook, 10_000, 1},
 		{"MaxOrders", &c.MaxOrders, 250_000, 1},
-		{"Limits.WeightPerMinute", &c.Limits.WeightPerMinute, 6000, Unlimited},
-		{"Limits.RequestsPer5Min", &c.Limits.RequestsPer5Min, 61_000, Unlimited},
-		{"Limits.OrdersPer10s", &c.Limits.OrdersPer10s, 100, Unlimited},
-		{"Limits.OrdersPerDay", &c.Limits.OrdersPerDay, 200_000, Unlimited},
+		{"Limits.WeightPerMinute", &c.Limits.WeightPerMinute, usual(6000), Unlimited},
+		{"Limits.RequestsPer5Min", &c.Limits.RequestsPer5Min, usual(61_000), Unlimited},
+		{"Limits.OrdersPer10s", &c.Limits.OrdersPer10s, usual(100), Unlimited},
+		{"Limits.OrdersPerDay", &c.Limits.OrdersPerDay, usual(200_000), Unlimited},
+		{"Limits.ConnectsPer5Min", &c.Limits.ConnectsPer5Min, 300, Unlimited},
+		{"Limits.MessagesPerSecond", &c.Limits.MessagesPerSecond, 5, Unlimited},
 		{"Limits.RefusalsUntilBan", &c.Limits.RefusalsUntilBan, 10, Unlimited},
 	} {
 		if *f.n = cmp.Or(*f.n, f.def); *f.n < f.min {
@@ -130,6 +158,10 @@ func (c Config) complete() (Config, error) {
 			*f.n = f.def
 		}
 	}
+	c.Pulse = cmp.Or(c.Pulse, 100*time.Millisecond)
+	c.LinkLife = cmp.Or(c.LinkLife, 24*time.Hour)
+	c.PingEvery = cmp.Or(c.PingEvery, 20*time.Second)
+	c.PongWait = cmp.Or(c.PongWait, time.Minute)
 	c.Limits.FirstBan = cmp.Or(c.Limits.FirstBan, 2*time.Minute)
 	c.Limits.MaxBan = max(cmp.Or(c.Limits.MaxBan, 72*time.Hour), c.Limits.FirstBan)
 
@@ -165,106 +197,4 @@ func (c Config) completeSymbols(bad func(string, ...any)) []string {
 		return []string{"BTCUSDT", "ETHUSDT"}
 	}
 	return symbols
-}
-
-func (m Market) complete(symbol string, bad func(string, ...any)) Market {
-	price, step := decimal.New(100, 0), decimal.New(1, -3)
-	switch base, _ := split(symbol); base {
-	case "BTC":
-		price, step = decimal.New(60_000, 0), decimal.New(1, -5)
-	case "ETH":
-		price, step = decimal.New(3000, 0), decimal.New(1, -4)
-	}
-	for _, f := range []struct {
-		name string
-		d    *decimal.Decimal
-		def  decimal.Decimal
-	}{
-		{"Price", &m.Price, price},
-		{"Tick", &m.Tick, decimal.New(1, -2)},
-		{"Step", &m.Step, step},
-		{"MinNotional", &m.MinNotional, decimal.New(5, 0)},
-		{"MaxQuantity", &m.MaxQuantity, decimal.New(9000, 0)},
-	} {
-		if f.d.IsNegative() {
-			bad("Markets[%s].%s: %s is negative", symbol, f.name, f.d)
-		}
-		if f.d.Sign() <= 0 {
-			*f.d = f.def
-		}
-	}
-	// Amounts are written with eight digits, so a value beyond them could not be told to a client.
-	if m.Tick.Mul(m.Step).Truncate(digits).Cmp(m.Tick.Mul(m.Step)) != 0 {
-		bad("Markets[%s].Tick: tick times step has more than %d digits", symbol, digits)
-		m.Tick, m.Step = decimal.New(1, -2), step
-	}
-	m.Price = floorTo(m.Price, m.Tick)
-	if m.Price.Cmp(m.Tick) < 0 || m.Price.Cmp(maxPrice) > 0 {
-		bad("Markets[%s].Price: not between the tick and %s", symbol, maxPrice)
-		m.Price = price
-	}
-	if m.MaxOpenOrders < 0 || m.Volatility < 0 || m.Volatility > 0.1 || math.IsNaN(m.Volatility) {
-		bad("Markets[%s]: MaxOpenOrders %d or Volatility %v is out of range", symbol, m.MaxOpenOrders, m.Volatility)
-		m.MaxOpenOrders, m.Volatility = 0, 0
-	}
-	m.MaxOpenOrders = cmp.Or(m.MaxOpenOrders, 200)
-	m.Volatility = cmp.Or(m.Volatility, 0.0002)
-	return m
-}
-
-func (c Config) completeAccounts(bad func(string, ...any)) []Account {
-	accounts := slices.Clone(c.Accounts)
-	if len(accounts) == 0 {
-		accounts = []Account{{}}
-	}
-	accounts[0].Key = cmp.Or(accounts[0].Key, DefaultKey)
-	seen := map[string]bool{}
-	accounts = slices.DeleteFunc(accounts, func(a Account) bool {
-		if a.Key == "" || seen[a.Key] {
-			bad("Accounts: key %q is empty or there twice", a.Key)
-			return true
-		}
-		seen[a.Key] = true
-		return false
-	})
-	for i := range accounts {
-		a := &accounts[i]
-		a.Secret = cmp.Or(a.Secret, DefaultSecret)
-		balances := map[string]decimal.Decimal{}
-		for asset, amount := range a.Balances {
-			if amount.IsNegative() || amount.Truncate(digits).Cmp(amount) != 0 {
-				bad("Accounts: %s of %s is negative or has more than %d digits", amount, asset, digits)
-				amount = decimal.Max(amount, decimal.Zero).Truncate(digits)
-			}
-			balances[asset] = amount
-		}
-		if a.Balances == nil {
-			for _, s := range c.Symbols {
-				_, quote := split(s)
-				balances[quote] = decimal.New(1_000_000, 0)
-			}
-			for _, s := range c.Symbols { // after the quote assets: BTC can be both
-				base, _ := split(s)
-				balances[base] = decimal.New(1000, 0)
-				if base == "BTC" || base == "ETH" {
-					balances[base] = decimal.New(100, 0)
-				}
-			}
-		}
-		a.Balances = balances
-	}
-	return accounts
-}
-
-// split takes a symbol apart; base is empty if it is none.
-func split(symbol string) (base, quote string) {
-	if len(symbol) > 20 || strings.Trim(symbol, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") != "" {
-		return "", ""
-	}
-	for _, q := range quoteAssets {
-		if b, ok := strings.CutSuffix(symbol, q); ok && b != "" {
-			return b, q
-		}
-	}
-	return "", ""
 }

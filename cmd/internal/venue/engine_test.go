@@ -120,7 +120,7 @@ func sound(t *testing.T, v *Venue) {
 				if o.quoteQty.IsPositive() && o.spent.Cmp(o.quoteQty) > 0 {
 					t.Errorf("order %d: spent %s of %s", o.id, o.spent, o.quoteQty)
 				}
-				if o.isOpen() != (a.open[o.client] == o) {
+				if o.isOpen() != (a.open[o.id] == o) {
 					t.Errorf("order %d: %s, but is filed otherwise", o.id, o.status)
 				}
 				promised[o.paid()] = promised[o.paid()].Add(o.locked)

@@ -1,11 +1,9 @@
 package venue
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"maps"
 	"math"
 	"net/http"
 	"net/url"
@@ -14,32 +12,6 @@ import (
 	"time"
 )
 
-// A Kind is a way to fail.
-type Kind string
-
-// The kinds. Those whose name begins with Accept, and CutBody and LateAnswer, let the engine do its work first.
-const (
-	Drop              Kind = "drop"               // lost before the engine: the connection closes without an answer, after Delay
-	Delay             Kind = "delay"              // comes late: Delay passes before the window is first checked
-	Hold              Kind = "hold"               // held for Delay between the checks of the window, then forwarded
-	AcceptDropAnswer  Kind = "accept_drop_answer" // done, then the connection closes without an answer, after Delay
-	AcceptUnavailable Kind = "accept_unavailable" // done, then 503 with -1007 in place of a 2xx answer
-	Unavailable       Kind = "unavailable"        // 503 without a code
-	BadGateway        Kind = "bad_gateway"        // 502 with HTML
-	CutBody           Kind = "cut_body"           // done; status and Content-Length arrive, half the body does
-	LateAnswer        Kind = "late_answer"        // done, then the answer waits for Delay
-	TooManyRequests   Kind = "too_many_requests"  // 429 with -1003 and RetryAfter
-	ClockSkew         Kind = "clock_skew"         // -1021 for a signed request
-	Overloaded        Kind = "overloaded"         // 503 with -1008: not placed
-	StaleRead         Kind = "stale_read"         // an order read, answered as things stood Delay ago; at most 10 s
-	Refuse            Kind = "refuse"             // no connection: by Transport a refused dial, over a socket a close without an answer
-)
-
-var kinds = []Kind{
-	Drop, Delay, Hold, AcceptDropAnswer, AcceptUnavailable, Unavailable, BadGateway, CutBody, LateAnswer,
-	TooManyRequests, ClockSkew, Overloaded, StaleRead, Refuse,
-}
-
 // A Fault is a rule: which requests suffer and how.
 type Fault struct {
 	Name  string // in the log; default: the kind and the number of the rule
@@ -47,6 +19,10 @@ type Fault struct {
 	Kind  Kind
 
 	Delay, DelayMax time.Duration // how long, for kinds that wait; with DelayMax drawn evenly from Delay to DelayMax; at most 10 min
+	Shift           time.Duration // of ClockShift; negative is behind; at most 1 h either way
+	Grace           time.Duration // of ServerShutdown; 0 means 10 s
+	Steps           []float64     // shares of an order's quantity, above 0 and together at most 1
+	Code            int           // negative; the venue's code in place of the usual one, for kinds that answer by themselves
 	Status          int           // 4xx or 5xx in place of the usual one, for kinds that answer by themselves
 	RetryAfter      time.Duration // of TooManyRequests, in whole seconds rounded up; 0 means 1 s, negative sends none
 	HTML            bool          // Unavailable answers with HTML in place of JSON
@@ -63,9 +39,9 @@ type Fault struct {
 
 // A Match selects requests. Zero fields match everything.
 type Match struct {
-	Method      string
-	Path        string        // exact, or a prefix that ends in *
-	ClientID    string        // newClientOrderId of a POST, else origClientOrderId
+	Method      string        // of a frame FRAME
+	Path        string        // exact, or a prefix that ends in *; of a frame its stream, or executionReport and the like
+	ClientID    string        // newClientOrderId of a POST, else origClientOrderId; of an executionReport the order's
 	Symbol      string        //
 	Nth         int           // of the requests the fields above match, from 1: this one
 	Every       int           // each so-many-th of them; with Nth beginning there
@@ -81,6 +57,7 @@ type Call struct {
 	Path     string
 	Params   url.Values // of query and body
 	ClientID string
+	Engine   Engine
 }
 
 // An Answer is an HTTP response. Content-Type is JSON unless Header says otherwise.
@@ -102,12 +79,23 @@ func (f Fault) Validate() error {
 		}
 	}
 	if f.Func == nil {
-		check(slices.Contains(kinds, f.Kind), "kind: %q is none of %v", f.Kind, kinds)
+		_, known := stages[f.Kind]
+		check(known, "kind: %q is none of %v", f.Kind, slices.Sorted(maps.Keys(stages)))
 	} else {
 		check(f.Kind == "", "kind: %q beside a function", f.Kind)
 	}
 	check(f.Delay >= 0 && f.Delay <= longestDelay, "delay: %v is outside 0 to %v", f.Delay, longestDelay)
 	check(f.DelayMax == 0 || f.DelayMax >= f.Delay && f.DelayMax <= longestDelay, "delayMax: %v is outside delay to %v", f.DelayMax, longestDelay)
+	check(f.Shift >= -time.Hour && f.Shift <= time.Hour, "shift: %v is outside -1h to 1h", f.Shift)
+	check(f.Grace >= 0 && f.Grace <= longestDelay, "grace: %v is outside 0 to %v", f.Grace, longestDelay)
+	check(f.Code <= 0, "code: %d is positive", f.Code)
+	sum := 0.0
+	for i, s := range f.Steps {
+		sum += s
+		check(s > 0, "steps[%d]: %v is not positive", i, s)
+	}
+	check(sum <= 1+1e-9, "steps: together %v, more than 1", sum)
+	check(f.Kind != PartialFills || len(f.Steps) > 0 && len(f.Steps) <= 100, "steps: %d of them", len(f.Steps))
 	check(f.Status == 0 || f.Status >= 400 && f.Status <= 599, "status: %d is outside 400 to 599", f.Status)
 	check(f.Count >= 0, "count: %d is negative", f.Count)
 	m := f.Match
@@ -119,92 +107,6 @@ func (f Fault) Validate() error {
 	return errors.Join(errs...)
 }
 
-// A span is a time.Duration that is written like "1.5s".
-type span time.Duration
-
-func (s span) MarshalText() ([]byte, error) { return []byte(time.Duration(s).String()), nil }
-
-func (s *span) UnmarshalText(b []byte) error {
-	d, err := time.ParseDuration(string(b))
-	*s = span(d)
-	return err
-}
-
-type faultJSON struct {
-	Name         string    `json:"name,omitempty"`
-	Match        matchJSON `json:"match,omitzero"`
-	Kind         Kind      `json:"kind,omitempty"`
-	Delay        span      `json:"delay,omitzero"`
-	DelayMax     span      `json:"delayMax,omitzero"`
-	Status       int       `json:"status,omitempty"`
-	RetryAfter   span      `json:"retryAfter,omitzero"`
-	HTML         bool      `json:"html,omitempty"`
-	Reset        bool      `json:"reset,omitempty"`
-	Reached      bool      `json:"reached,omitempty"`
-	IgnoreWindow bool      `json:"ignoreWindow,omitempty"`
-	Count        int       `json:"count,omitempty"`
-}
-
-type matchJSON struct {
-	Method      string  `json:"method,omitempty"`
-	Path        string  `json:"path,omitempty"`
-	ClientID    string  `json:"clientId,omitempty"`
-	Symbol      string  `json:"symbol,omitempty"`
-	Nth         int     `json:"nth,omitempty"`
-	Every       int     `json:"every,omitempty"`
-	Probability float64 `json:"probability,omitempty"`
-	After       span    `json:"after,omitzero"`
-	Until       span    `json:"until,omitzero"`
-}
-
-// MarshalJSON writes the JSON form: the fields in camel case, durations like "1.5s". A Func cannot be written and is
-// left out.
-func (f Fault) MarshalJSON() ([]byte, error) {
-	m := f.Match
-	return json.Marshal(faultJSON{
-		f.Name, matchJSON{m.Method, m.Path, m.ClientID, m.Symbol, m.Nth, m.Every, m.Probability, span(m.After), span(m.Until)},
-		f.Kind, span(f.Delay), span(f.DelayMax), f.Status, span(f.RetryAfter), f.HTML, f.Reset, f.Reached, f.IgnoreWindow, f.Count,
-	})
-}
-
-// UnmarshalJSON reads the JSON form and refuses unknown fields.
-func (f *Fault) UnmarshalJSON(b []byte) error {
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	var j faultJSON
-	if err := d.Decode(&j); err != nil {
-		return err
-	}
-	m := j.Match
-	*f = Fault{
-		Name:  j.Name,
-		Match: Match{m.Method, m.Path, m.ClientID, m.Symbol, m.Nth, m.Every, m.Probability, time.Duration(m.After), time.Duration(m.Until)},
-		Kind:  j.Kind, Delay: time.Duration(j.Delay), DelayMax: time.Duration(j.DelayMax), Status: j.Status,
-		RetryAfter: time.Duration(j.RetryAfter), HTML: j.HTML, Reset: j.Reset, Reached: j.Reached, IgnoreWindow: j.IgnoreWindow, Count: j.Count,
-	}
-	return nil
-}
-
-// DecodeFaults reads a JSON array of rules, the form of POST /sim/faults, and validates them. Unknown fields, unknown
-// kinds and anything after the array are errors. It reads at most 1 MiB.
-func DecodeFaults(r io.Reader) ([]Fault, error) {
-	b, err := io.ReadAll(io.LimitReader(r, 1<<20+1))
-	if err != nil {
-		return nil, fmt.Errorf("faults: %w", err)
-	}
-	if len(b) > 1<<20 {
-		return nil, errors.New("faults: more than 1 MiB")
-	}
-	var faults []Fault
-	if err := json.Unmarshal(b, &faults); err != nil {
-		return nil, fmt.Errorf("faults: %w", err)
-	}
-	if faults == nil {
-		return nil, errors.New("faults: null in place of an array")
-	}
-	return faults, validate(faults)
-}
-
 func validate(faults []Fault) error {
 	var errs []error
 	for i, f := range faults {
@@ -213,4 +115,12 @@ func validate(faults []Fault) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// grace is how long a link lives after serverShutdown was announced.
+func (f *Fault) grace() time.Duration {
+	if f.Grace == 0 {
+		return 10 * time.Second
+	}
+	return f.Grace
 }

@@ -77,22 +77,6 @@ func (f *Faults) restart(seed uint64, now time.Time) {
 	}
 }
 
-// A stage is a point at which rules are tried; each kind belongs to one.
-type stage uint8
-
-const (
-	stageRequest stage = iota
-	stageConnect       // before there is a connection
-)
-
-func (k Kind) stage() stage {
-	switch k {
-	case Refuse:
-		return stageConnect
-	}
-	return stageRequest
-}
-
 // A subject is what a rule is tried on.
 type subject struct {
 	seq                          uint64
@@ -110,7 +94,7 @@ func (f *Faults) pick(s stage, c subject) *Fault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, r := range f.rules {
-		if r.Kind.stage() != s || (r.Count > 0 && r.hits >= r.Count) || !r.selects(c) {
+		if stages[r.Kind] != s || (r.Count > 0 && r.hits >= r.Count) || !r.selects(c) {
 			continue
 		}
 		r.seen++
@@ -148,8 +132,12 @@ func (r *rule) selects(c subject) bool {
 		return false
 	}
 	switch r.Kind {
-	case StaleRead:
+	case StaleRead, HideOrder:
 		return c.route != nil && c.route.replica
+	case PartialFills, TakeBalance:
+		return c.route != nil && c.route.places
+	case FillFirst:
+		return c.route != nil && c.route.cancels
 	case ClockSkew:
 		return c.route != nil && c.route.signed
 	}

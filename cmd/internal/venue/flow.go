@@ -1,6 +1,7 @@
 package venue
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -34,13 +35,21 @@ func (e *engine) flow(m *marketState, now time.Time) {
 	if e.cfg.NoFlow {
 		return
 	}
-	steps := max(e.cfg.FlowPerRequest, 0)
-	if every := e.cfg.FlowEvery; every > 0 {
-		due := now.Sub(m.flowed) / every
-		m.flowed = m.flowed.Add(due * every)
-		steps += int(min(due, flowCatchUp))
+	for range e.cfg.FlowPerRequest {
+		e.flowStep(m, now)
 	}
-	for range steps {
+	e.flowDue(m, now)
+}
+
+// flowDue runs the steps that are due because time has passed.
+func (e *engine) flowDue(m *marketState, now time.Time) {
+	every := cmp.Or(m.terms.FlowEvery, e.cfg.FlowEvery)
+	if e.cfg.NoFlow || every <= 0 {
+		return
+	}
+	due := now.Sub(m.flowed) / every
+	m.flowed = m.flowed.Add(due * every)
+	for range min(due, flowCatchUp) {
 		e.flowStep(m, now)
 	}
 }
@@ -82,7 +91,7 @@ func (e *engine) quote(m *marketState, s side, distance int64, now time.Time) {
 	}
 	m.houseRest = slices.DeleteFunc(m.houseRest, func(o *order) bool { return !o.isOpen() })
 	for len(m.houseRest) > flowKeep {
-		e.cancel(m.houseRest[0], now)
+		e.cancel(m.houseRest[0], "", now)
 		m.houseRest = m.houseRest[1:]
 	}
 }
@@ -109,7 +118,7 @@ func (e *engine) drift(m *marketState, now time.Time) {
 	m.houseRest = slices.DeleteFunc(m.houseRest, func(o *order) bool {
 		passed := o.isOpen() && (o.side == buy) == (o.price.Cmp(middle) >= 0)
 		if passed {
-			e.cancel(o, now)
+			e.cancel(o, "", now)
 		}
 		return !o.isOpen()
 	})

@@ -12,10 +12,15 @@ const keepEvents = 100
 // refusing orders. Venue.mu guards it.
 type ledger struct {
 	orders      map[string]*facts
+	sends       map[string][]Send
+	kept        int // of them
+	most        int
 	totals      Totals
 	refusedFull int
 	insideBans  []BadRequest
 	overLimit   []BadRequest
+
+	overConnects []BadRequest
 }
 
 type facts struct {
@@ -25,8 +30,8 @@ type facts struct {
 	acks   int
 }
 
-func newLedger(limits Limits) *ledger {
-	return &ledger{orders: map[string]*facts{}, totals: Totals{WeightLimit: limits.WeightPerMinute}}
+func newLedger(limits Limits, most int) *ledger {
+	return &ledger{orders: map[string]*facts{}, sends: map[string][]Send{}, most: 4 * most, totals: Totals{WeightLimit: limits.WeightPerMinute}}
 }
 
 // factsKey is the client id; "n/" before it sets the ids of account n > 1 apart.
@@ -43,7 +48,7 @@ func (l *ledger) placed(o *order) {
 	if f == nil {
 		f = &facts{OrderFacts: OrderFacts{
 			Account: o.account.number, Symbol: o.market.symbol, Side: string(o.side), Type: string(o.typ),
-			Intended: o.qty, IntendedQuote: o.quoteQty,
+			Intended: o.qty, IntendedQuote: o.quoteQty, Placed: o.created,
 		}}
 		l.orders[key] = f
 	}
@@ -60,9 +65,24 @@ func (f *facts) status(o *order) {
 	}
 }
 
-func (l *ledger) filled(o *order, t trade) {
+// sent notes a request to place an order.
+func (l *ledger) sent(account int, c *call) {
+	switch {
+	case c.client == "":
+		l.totals.UnnamedSends++
+	case l.kept >= l.most:
+		l.totals.LostSends++
+	default:
+		l.kept++
+		key := factsKey(account, clip(c.client))
+		l.sends[key] = append(l.sends[key], Send{c.seq, c.arrived})
+	}
+}
+
+func (l *ledger) filled(o *order, t ownTrade) {
 	o.facts.Executed = o.facts.Executed.Add(t.qty)
 	o.facts.ExecutedQuote = o.facts.ExecutedQuote.Add(t.quoteQty)
+	o.facts.Fills = append(o.facts.Fills, Fill{o.id, t.id, t.price, t.qty, t.at})
 	o.facts.status(o)
 	l.totals.Fills++
 }
@@ -85,6 +105,17 @@ func (l *ledger) weight(c *call, used, limit int) {
 	}
 }
 
+func (l *ledger) connected(c *call, used, limit int) {
+	l.totals.PeakConnects = max(l.totals.PeakConnects, used)
+	if limit == Unlimited || used <= limit {
+		return
+	}
+	l.totals.OverConnects++
+	if len(l.overConnects) < keepEvents {
+		l.overConnects = append(l.overConnects, c.bad(time.Time{}))
+	}
+}
+
 func (c *call) bad(until time.Time) BadRequest {
 	return BadRequest{Seq: c.seq, At: c.arrived, Address: c.remote, Method: c.method, Path: c.path, ClientID: c.client, Weight: c.weight, BannedUntil: until}
 }
@@ -92,16 +123,23 @@ func (c *call) bad(until time.Time) BadRequest {
 func (l *ledger) oracle(seed uint64) Oracle {
 	o := Oracle{
 		Seed: seed, Orders: make(map[string]OrderFacts, len(l.orders)), Totals: l.totals,
+		Sends: make(map[string][]Send, len(l.sends)), OverConnects: append([]BadRequest{}, l.overConnects...),
 		InsideBans: append([]BadRequest{}, l.insideBans...), OverLimit: append([]BadRequest{}, l.overLimit...),
 	}
 	o.Totals.RefusedFull = l.refusedFull
+	for key, sends := range l.sends {
+		o.Sends[key] = append([]Send{}, sends...)
+	}
 	for key, f := range l.orders {
 		of := f.OrderFacts
 		of.OrderIDs = append([]int64{}, f.OrderIDs...)
+		of.Fills = append([]Fill{}, f.Fills...)
 		of.Acknowledged = f.acks > 0
 		o.Orders[key] = of
 		if of.Acknowledged {
 			o.Totals.Acknowledged++
+		} else {
+			o.Totals.Unheard++
 		}
 		if !of.once() {
 			o.Totals.Duplicates++

@@ -46,26 +46,35 @@ type limits struct {
 	origin    time.Time
 	addresses map[string]*address
 	ledger    *ledger
+	meters    meters
 }
 
 // An address is what the venue knows of one client IP.
 type address struct {
-	weight, requests, refusals window
-	bans                       int
-	ban                        time.Duration // length of the present or latest one
-	until                      time.Time
-	inside                     int // requests made inside the present ban
+	weight, requests, refusals, connects window
+	bans                                 int
+	ban                                  time.Duration // length of the present or latest one
+	until                                time.Time
+	inside                               int // requests made inside the present ban
 }
 
-func newLimits(cfg Limits, ledger *ledger, now time.Time) *limits {
-	return &limits{cfg: cfg, origin: now, addresses: map[string]*address{}, ledger: ledger}
+func newLimits(cfg Limits, ledgers []Ledger, ledger *ledger, now time.Time) *limits {
+	return &limits{
+		cfg: cfg, origin: now, addresses: map[string]*address{}, ledger: ledger,
+		meters: meters{ledgers: ledgers, origin: now, state: map[meterKey]*meter{}},
+	}
+}
+
+// hostOf is an address without its port.
+func hostOf(remote string) string {
+	if host, _, err := net.SplitHostPort(remote); err == nil {
+		return host
+	}
+	return remote
 }
 
 func (l *limits) address(remote string, now time.Time) *address {
-	host, _, err := net.SplitHostPort(remote)
-	if err != nil {
-		host = remote
-	}
+	host := hostOf(remote)
 	a := l.addresses[host]
 	if a == nil {
 		if len(l.addresses) >= maxAddresses {
@@ -79,6 +88,7 @@ func (l *limits) address(remote string, now time.Time) *address {
 			weight:   window{length: time.Minute, origin: l.origin},
 			requests: window{length: 5 * time.Minute, origin: l.origin},
 			refusals: window{length: time.Minute, origin: l.origin},
+			connects: window{length: 5 * time.Minute, origin: l.origin},
 		}
 		l.addresses[host] = a
 	}
@@ -88,14 +98,8 @@ func (l *limits) address(remote string, now time.Time) *address {
 // admit counts a request and refuses it inside a ban or beyond a limit. Refused requests count as well.
 func (l *limits) admit(c *call, cost int, now time.Time) *apiError {
 	a := l.address(c.remote, now)
-	if now.Before(a.until) {
-		a.inside++
-		if a.inside%10 == 0 {
-			l.banFor(a, 2*a.ban, now)
-		}
-		c.decision = "banned"
-		l.ledger.insideBan(c, a.until)
-		return banned(a.until, now)
+	if err := l.inside(c, a, now); err != nil {
+		return err
 	}
 	a.weight.roll(now)
 	a.requests.roll(now)
@@ -112,7 +116,9 @@ func (l *limits) admit(c *call, cost int, now time.Time) *apiError {
 	case l.cfg.RequestsPer5Min != Unlimited && a.requests.used > l.cfg.RequestsPer5Min:
 		err = tooMany("requests", l.cfg.RequestsPer5Min, "requests per 5 MINUTE", a.requests.left(now))
 	default:
-		return nil
+		if err = l.meters.admit(c, now); err == nil {
+			return nil
+		}
 	}
 	c.decision = "limited"
 	a.refusals.used++
@@ -129,6 +135,52 @@ func (l *limits) admit(c *call, cost int, now time.Time) *apiError {
 		return banned(a.until, now)
 	}
 	return err
+}
+
+// inside refuses a request inside a ban, and lengthens the ban by each tenth of them.
+func (l *limits) inside(c *call, a *address, now time.Time) *apiError {
+	if !now.Before(a.until) {
+		return nil
+	}
+	a.inside++
+	if a.inside%10 == 0 {
+		l.banFor(a, 2*a.ban, now)
+	}
+	c.decision = "banned"
+	l.ledger.insideBan(c, a.until)
+	return banned(a.until, now)
+}
+
+// connect counts a standing connection that is asked for, and refuses it inside a ban or beyond the limit.
+func (l *limits) connect(c *call, cost int, now time.Time) *apiError {
+	a := l.address(c.remote, now)
+	if err := l.inside(c, a, now); err != nil {
+		return err
+	}
+	a.connects.roll(now)
+	a.connects.used++
+	l.ledger.connected(c, a.connects.used, l.cfg.ConnectsPer5Min)
+	if l.cfg.ConnectsPer5Min != Unlimited && a.connects.used > l.cfg.ConnectsPer5Min {
+		c.decision = "limited"
+		return tooMany("connections", l.cfg.ConnectsPer5Min, "connections per 5 MINUTE", a.connects.left(now))
+	}
+	if c.path == "/ws-api/v3" {
+		return l.admit(c, cost, now)
+	}
+	return nil
+}
+
+// ban bans an address because a fault says so.
+func (l *limits) ban(c *call, length time.Duration, now time.Time) *apiError {
+	a := l.address(c.remote, now)
+	a.bans++
+	a.inside = 0
+	if length <= 0 {
+		length = l.cfg.FirstBan
+	}
+	l.banFor(a, length, now)
+	c.decision = "banned"
+	return banned(a.until, now)
 }
 
 func (l *limits) banFor(a *address, length time.Duration, now time.Time) {

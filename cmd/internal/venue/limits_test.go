@@ -131,7 +131,7 @@ func TestOrderCount(t *testing.T) {
 
 func TestAddressesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLimits(Limits{WeightPerMinute: 10, RequestsPer5Min: 10}, newLedger(Limits{}), time.Now())
+		l := newLimits(Limits{WeightPerMinute: 10, RequestsPer5Min: 10}, nil, newLedger(Limits{}, 1000), time.Now())
 		for i := range maxAddresses {
 			_ = l.admit(&call{remote: fmt.Sprint(i)}, 1, time.Now())
 		}

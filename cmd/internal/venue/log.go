@@ -8,9 +8,11 @@ const (
 	EntryOrder   = "order"   // a client's order was placed or is done
 	EntryTrade   = "trade"   // a trade with at least one client in it
 	EntryLost    = "lost"    // the answer of an earlier request could not be written
+	EntryLink    = "link"    // a stream's connection opened or ended
+	EntryFrame   = "frame"   // a frame was decided; an answer to a client's message is none
 )
 
-// An Entry is one event of the venue's log. One of Request, Order and Trade is set, as Kind says.
+// An Entry is one event of the venue's log. One of Request, Order, Trade, Link and Frame is set, as Kind says.
 type Entry struct {
 	N       uint64        `json:"n"`             // from 1, without gaps
 	Seq     uint64        `json:"seq,omitempty"` // number of the request in which it happened
@@ -19,6 +21,28 @@ type Entry struct {
 	Request *RequestEntry `json:"request,omitempty"`
 	Order   *OrderEntry   `json:"order,omitempty"`
 	Trade   *TradeEntry   `json:"trade,omitempty"`
+	Link    *LinkEntry    `json:"link,omitempty"`
+	Frame   *FrameEntry   `json:"frame,omitempty"`
+}
+
+// A LinkEntry is a stream's connection when it opened or ended.
+type LinkEntry struct {
+	Link    uint64 `json:"link"`
+	Event   string `json:"event"` // open or closed
+	Path    string `json:"path"`
+	Address string `json:"address"`
+	Reason  string `json:"reason,omitempty"`
+	Fault   string `json:"fault,omitempty"`
+}
+
+// A FrameEntry is what a stream was to say.
+type FrameEntry struct {
+	Link   uint64 `json:"link"`
+	Stream string `json:"stream"` // its name, or executionReport and the like
+	Bytes  int    `json:"bytes"`
+	First  int64  `json:"U,omitempty"` // update ids of depth
+	Last   int64  `json:"u,omitempty"`
+	Fault  string `json:"fault,omitempty"` // name of the rule that hit
 }
 
 // A RequestEntry is what the venue saw and did.
@@ -29,7 +53,7 @@ type RequestEntry struct {
 	Path      string    `json:"path"`
 	Symbol    string    `json:"symbol,omitempty"`
 	ClientID  string    `json:"clientId,omitempty"`
-	Decision  string    `json:"decision"`        // banned, limited, refused, accepted, lost; faulted if a fault answered without the engine
+	Decision  string    `json:"decision"`        // banned, limited, refused, accepted, lost; faulted if a fault answered without the engine; unconnected if there was no connection
 	Fault     string    `json:"fault,omitempty"` // name of the rule that hit
 	Status    int       `json:"status,omitempty"`
 	Bytes     int       `json:"bytes,omitempty"` // of the body

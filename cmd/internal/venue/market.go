@@ -2,6 +2,7 @@ package venue
 
 import (
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -15,10 +16,16 @@ type marketState struct {
 	symbol, base, quote string
 	terms               Market
 
+	lower       string // symbol as streams have it
+	keepChanges int
+
 	bids, asks ladder
+	changes    []change
 	updates    int64 // id of the latest change of the book
 	trades     int64 // id of the latest trade
 	tape       []trade
+	aggregates int64 // id of the latest aggregate
+	aggregated []aggregate
 	last       decimal.Decimal // price of the latest trade, or where the flow begins
 	seconds    candles
 	minutes    candles
@@ -27,6 +34,10 @@ type marketState struct {
 	mid       int64 // price the flow trades around, in ticks
 	houseRest []*order
 	flowed    time.Time // how far Config.FlowEvery is done
+
+	aggregateTold int64                // to those that listen
+	ticked        [2][2]string         // best bid and ask as last told
+	closed        map[string]time.Time // opening of the latest candle told as final, by interval
 }
 
 // A trade is one match. Ids of a market have no gaps.
@@ -42,6 +53,7 @@ func newMarket(cfg Config, symbol string) *marketState {
 	base, quote := split(symbol)
 	terms := cfg.Markets[symbol]
 	return &marketState{
+		lower: strings.ToLower(symbol), keepChanges: cfg.KeepBook, closed: map[string]time.Time{},
 		symbol: symbol, base: base, quote: quote, terms: terms,
 		bids: ladder{side: buy}, asks: ladder{side: sell}, last: terms.Price,
 		seconds: candles{width: time.Second}, minutes: candles{width: time.Minute},
@@ -66,9 +78,10 @@ func (m *marketState) along(o *order) *ladder {
 }
 
 // record writes a trade into the public history.
-func (m *marketState) record(price, qty decimal.Decimal, buyerMaker bool, now time.Time) trade {
+func (m *marketState) record(price, qty decimal.Decimal, taker *order, now time.Time) trade {
 	m.trades++
-	t := trade{id: m.trades, price: price, qty: qty, quoteQty: price.Mul(qty), buyerMaker: buyerMaker, at: now}
+	t := trade{id: m.trades, price: price, qty: qty, quoteQty: price.Mul(qty), buyerMaker: taker.side == sell, at: now}
+	m.join(t, taker)
 	if len(m.tape) == 2*keepTrades {
 		m.tape = append(m.tape[:0], m.tape[keepTrades:]...)
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // failed returns the ids of the invariants that do not hold.
-func failed(r Report) (ids []string) {
+func failed(r Findings) (ids []string) {
 	for _, i := range r.Invariants {
 		if i.Pass != (i.Violations == 0) || i.Pass != (len(i.Events) == 0) {
 			panic(fmt.Sprintf("%+v", i))

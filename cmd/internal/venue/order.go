@@ -36,6 +36,7 @@ const (
 	statusFilled   = "FILLED"
 	statusCanceled = "CANCELED"
 	statusExpired  = "EXPIRED"
+	statusRejected = "REJECTED"
 )
 
 // maxLag is how far back a read can look.
@@ -59,6 +60,7 @@ type order struct {
 	executed decimal.Decimal
 	spent    decimal.Decimal // cumulative quote quantity
 	status   string
+	rejected string // why, of a rejected order
 	created  time.Time
 	updated  time.Time
 
@@ -66,6 +68,8 @@ type order struct {
 	past    []moment // states, the oldest first; enough for maxLag
 	facts   *facts   // nil for the house
 	windows [2]time.Time
+
+	replaces, replacedBy int64 // ids of orders, by the Alpaca interface
 }
 
 // A fill is one trade of the order that took.

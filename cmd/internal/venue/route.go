@@ -10,6 +10,9 @@ import (
 // A route is one endpoint.
 type route struct {
 	signed  bool
+	keyed   bool                 // needs an API key and no signature
+	places  bool                 // may place an order
+	cancels bool                 // may cancel one
 	replica bool                 // answered from a view that may lag
 	cost    func(url.Values) int // request weight
 	serve   func(e *engine, c *call, now time.Time) (any, *apiError)
@@ -51,13 +54,27 @@ var routes = map[string]map[string]*route{
 	"/api/v1/trades":       {http.MethodGet: {cost: costs(25), serve: serveTrades}},
 	"/api/v3/klines":       {http.MethodGet: {cost: costs(2), serve: serveKlines}},
 	"/api/v3/order": {
-		http.MethodPost:   {signed: true, cost: costs(1), serve: servePlace},
+		http.MethodPost:   {signed: true, places: true, cost: costs(1), serve: servePlace},
 		http.MethodGet:    {signed: true, replica: true, cost: costs(4), serve: serveOrder},
-		http.MethodDelete: {signed: true, cost: costs(1), serve: serveCancel},
+		http.MethodDelete: {signed: true, cancels: true, cost: costs(1), serve: serveCancel},
 	},
-	"/api/v3/openOrders":      {http.MethodGet: {signed: true, replica: true, cost: either("symbol", 6, 80), serve: serveOpenOrders}},
+	"/api/v3/order/cancelReplace": {http.MethodPost: {signed: true, places: true, cancels: true, cost: costs(1), serve: serveCancelReplace}},
+	"/api/v3/openOrders": {
+		http.MethodGet:    {signed: true, replica: true, cost: either("symbol", 6, 80), serve: serveOpenOrders},
+		http.MethodDelete: {signed: true, cancels: true, cost: costs(1), serve: serveCancelAll},
+	},
+	"/api/v3/historicalTrades": {http.MethodGet: {keyed: true, cost: costs(25), serve: serveHistoricalTrades}},
+	"/api/v3/aggTrades":        {http.MethodGet: {cost: costs(4), serve: serveAggTrades}},
+	"/api/v3/userDataStream": {
+		http.MethodPost:   {keyed: true, cost: costs(2), serve: serveListenKey},
+		http.MethodPut:    {keyed: true, cost: costs(2), serve: serveListenKey},
+		http.MethodDelete: {keyed: true, cost: costs(2), serve: serveListenKey},
+	},
 	"/api/v3/allOrders":       {http.MethodGet: {signed: true, replica: true, cost: costs(20), serve: serveAllOrders}},
 	"/api/v3/myTrades":        {http.MethodGet: {signed: true, replica: true, cost: either("orderId", 5, 20), serve: serveMyTrades}},
 	"/api/v3/account":         {http.MethodGet: {signed: true, cost: costs(20), serve: serveAccount}},
 	"/api/v3/rateLimit/order": {http.MethodGet: {signed: true, cost: costs(40), serve: serveOrderCount}},
 }
+
+// subscribeRoute is userDataStream.subscribe.signature of /ws-api/v3.
+var subscribeRoute = route{signed: true, cost: costs(2), serve: serveSubscribe}

@@ -1,7 +1,7 @@
 package venue
 
 import (
-	"encoding/json"
+	"cmp"
 	"io"
 	"maps"
 	"net"
@@ -22,6 +22,9 @@ type call struct {
 	arrived time.Time
 	method  string
 	path    string
+	front   front
+	style   ErrorStyle
+	link    *link // over which it came, if it is a message of one
 	remote  string
 	key     string
 	query   string
@@ -29,16 +32,29 @@ type call struct {
 
 	params    url.Values
 	malformed bool
+	signed    string // what the signature is of, if it is not query and body
+	deadline  string // of the request, where the profile knows one
 	repeated  string // a parameter that was sent more than once
 	tooLarge  bool
 	client    string // client id the request is about
 	symbol    string
+	methods   map[string]*route // of the path
 	route     *route
-	account   int // index, once the key is known
+	secret    string             // of the Alpaca interface, as are the next two
+	orderID   string             // in the path
+	order     alpacaOrderRequest // in the body
+	account   int                // index, once the key is known
 
 	hold         time.Duration // in the gateway, beside Config.GatewayDelay
+	slow         time.Duration // in the engine, after the last check
+	shift        time.Duration // of the venue's clock
 	lag          time.Duration // of the replica that answers
+	stale        time.Duration // of a depth snapshot
 	ignoreWindow bool
+	stress       func(e *engine, now time.Time) *apiError // what a fault does to the engine first
+	steps        []float64                                // in which an order is filled, by a fault
+	stepDelay    time.Duration
+	hidden       bool // a query of an order finds nothing
 	reset        bool // if the connection is cut, it is by a reset
 
 	fault     string
@@ -61,16 +77,20 @@ const (
 // ServeHTTP answers a request of the public interface. To cut a connection it panics with http.ErrAbortHandler, as
 // net/http provides; a test that calls ServeHTTP directly recovers from that, or uses Transport.
 func (v *Venue) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c, err := receive(w, r)
+	c, err := v.receive(r)
 	if err != nil || !v.wait(0) || v.refuses(c) {
 		panic(http.ErrAbortHandler) // the client left within its own body, or nobody is there
+	}
+	if r.Header.Get("Upgrade") != "" || isFeed(c.path) {
+		v.serveFeed(w, r, c)
+		return
 	}
 	a, d := v.answer(c)
 	v.deliver(w, r, c, a, d)
 }
 
 // receive reads a request to its end, so that its connection notices when the client leaves.
-func receive(w http.ResponseWriter, r *http.Request) (*call, error) {
+func (v *Venue) receive(r *http.Request) (*call, error) {
 	c := &call{method: r.Method, path: r.URL.Path, remote: r.RemoteAddr, query: r.URL.RawQuery}
 	var body []byte
 	if r.ContentLength != 0 {
@@ -80,20 +100,28 @@ func receive(w http.ResponseWriter, r *http.Request) (*call, error) {
 			return nil, err
 		}
 	}
-	c.take(r.Header, body)
+	v.take(c, r.Header, body)
 	return c, nil
 }
 
 // take reads the rest of a request.
-func (c *call) take(h http.Header, body []byte) {
-	c.key = h.Get("X-MBX-APIKEY")
+func (v *Venue) take(c *call, h http.Header, body []byte) {
 	if c.tooLarge = len(body) > maxBody; !c.tooLarge {
 		c.body = string(body)
 	}
-	c.read()
-	if methods := routes[c.path]; methods != nil {
-		c.route = methods[c.method]
+	if strings.HasPrefix(c.path, alpacaPrefix) {
+		c.takeAlpaca(h)
+		return
 	}
+	c.style = v.profile.ErrorStyle
+	c.key = h.Get("X-MBX-APIKEY")
+	c.read()
+	c.about()
+	if field := v.profile.Deadline; field != "" {
+		c.deadline = cmp.Or(c.params.Get(field), h.Get(field))
+	}
+	c.methods = routes[c.path]
+	c.route = c.methods[c.method]
 }
 
 // read parses query and body. A parameter in both counts as it is in the query (Binance spot REST docs, "General
@@ -118,6 +146,10 @@ func (c *call) read() {
 		}
 	}
 	c.malformed = err != nil || errBody != nil
+}
+
+// about sets what a request is about, for fault rules and the log.
+func (c *call) about() {
 	c.symbol = c.params.Get("symbol")
 	c.client = c.params.Get("origClientOrderId")
 	if c.method == http.MethodPost {
@@ -128,7 +160,10 @@ func (c *call) read() {
 // answer takes a request through bans, limits and fault rules.
 func (v *Venue) answer(c *call) (Answer, Delivery) {
 	if err := v.admit(c); err != nil {
-		return err.answer(), Whole
+		return err.answer(c.style), Whole
+	}
+	if f := v.Faults.pick(stageClock, c.subject()); f != nil {
+		c.shift = f.Shift
 	}
 	if f := v.Faults.pick(stageRequest, c.subject()); f != nil {
 		c.fault = f.Name
@@ -169,6 +204,9 @@ func (v *Venue) admit(c *call) *apiError {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if c.route != nil && c.route.places {
+		c.world.ledger.sent(v.keys[c.key]+1, c) // of a stranger to the first account, which is no loss
+	}
 	return c.world.limits.admit(c, cost, c.arrived)
 }
 
@@ -176,7 +214,7 @@ func (v *Venue) admit(c *call) *apiError {
 func (v *Venue) pass(c *call) (Answer, Delivery) {
 	refused := func(err *apiError) (Answer, Delivery) {
 		c.decision = "refused"
-		return err.answer(), Whole
+		return err.answer(c.style), Whole
 	}
 	if err := v.check(c); err != nil {
 		return refused(err)
@@ -184,8 +222,11 @@ func (v *Venue) pass(c *call) (Answer, Delivery) {
 	if !v.wait(v.cfg.GatewayDelay + c.hold) {
 		return c.lost()
 	}
-	if err := c.checkWindow(time.Now()); err != nil {
+	if err := v.checkWindow(c, time.Now()); err != nil {
 		return refused(err)
+	}
+	if !v.wait(c.slow) {
+		return c.lost()
 	}
 	value, err, ok := v.forward(c)
 	switch {
@@ -194,8 +235,10 @@ func (v *Venue) pass(c *call) (Answer, Delivery) {
 	case err != nil:
 		return refused(err)
 	}
-	body, _ := json.Marshal(value) // views are plain data
-	return Answer{Status: http.StatusOK, Body: body}, Whole
+	if a, ok := value.(Answer); ok {
+		return a, Whole
+	}
+	return Answer{Status: http.StatusOK, Body: encode(value)}, Whole
 }
 
 // forward gives a request to the engine, unless the venue was reset since it came.
@@ -208,6 +251,11 @@ func (v *Venue) forward(c *call) (value any, err *apiError, ok bool) {
 	now := time.Now()
 	c.forwarded, c.decision = now, "accepted"
 	c.world.log.seq = c.seq
+	if c.stress != nil {
+		if err := c.stress(c.world.engine, now); err != nil {
+			return nil, err, true
+		}
+	}
 	value, err = c.route.serve(c.world.engine, c, now)
 	return value, err, true
 }
@@ -249,7 +297,9 @@ func (v *Venue) deliver(w http.ResponseWriter, r *http.Request, c *call, a Answe
 // header completes the header of an answer.
 func (v *Venue) header(c *call, a Answer) http.Header {
 	h := http.Header{"Content-Type": {"application/json;charset=UTF-8"}}
-	if c.weight > 0 && a.Header.Get("Content-Type") == "" { // a page of a proxy knows no weight
+	if c.front == frontAlpaca {
+		v.alpacaHeader(c, h)
+	} else if c.weight > 0 && a.Header.Get("Content-Type") == "" { // a page of a proxy knows no weight
 		h.Set("X-Mbx-Used-Weight-1m", strconv.Itoa(c.weight))
 	}
 	for name, values := range a.Header {

@@ -22,8 +22,14 @@ func (v *Venue) suffer(c *call, f *Fault) (Answer, Delivery) {
 		c.ignoreWindow = f.IgnoreWindow
 	case Hold:
 		c.hold, c.ignoreWindow = f.Delay, f.IgnoreWindow
+	case SlowEngine:
+		c.slow = min(f.Delay, v.profile.Residual)
 	case StaleRead:
 		c.lag = min(f.Delay, maxLag)
+	case StaleSnapshot:
+		c.stale = f.Delay
+	case HideOrder:
+		c.hidden = true
 	case Unavailable, BadGateway:
 		if f.Reached {
 			if _, d := v.pass(c); d == Nothing {
@@ -35,9 +41,24 @@ func (v *Venue) suffer(c *call, f *Fault) (Answer, Delivery) {
 		return f.page(), Whole
 	case TooManyRequests, ClockSkew, Overloaded:
 		c.decision = "faulted"
-		return f.refusal(), Whole
+		return f.refusal(c), Whole
+	case Ban:
+		return v.ban(c, f).answer(c.style), Whole
+	case Maintenance:
+		return v.maintain(c, f).answer(c.style), Whole
+	case PartialFills:
+		c.steps, c.stepDelay = f.Steps, f.Delay
+	case FillFirst:
+		c.stress = func(e *engine, now time.Time) *apiError { return c.fillFirst(e, f, now) }
+	case TakeBalance:
+		c.stress = func(e *engine, now time.Time) *apiError { return v.takeBalance(c, e, f) }
 	}
 	a, d := v.pass(c)
+	return v.mistreat(c, f, a, d)
+}
+
+// mistreat is what happens to an answer.
+func (v *Venue) mistreat(c *call, f *Fault, a Answer, d Delivery) (Answer, Delivery) {
 	if d == Nothing {
 		return a, d
 	}
@@ -47,12 +68,16 @@ func (v *Venue) suffer(c *call, f *Fault) (Answer, Delivery) {
 		return a, Nothing
 	case AcceptUnavailable:
 		if a.Status/100 == 2 {
-			return withStatus(errTimeout, f.Status).answer(), Whole
+			return f.changed(errTimeout).answer(c.style), Whole
 		}
 	case CutBody:
 		return a, Cut
 	case LateAnswer:
 		if !v.wait(f.Delay) {
+			return a, Nothing
+		}
+	case ReportFirst:
+		if !v.wait(max(f.Delay, 100*time.Millisecond)) {
 			return a, Nothing
 		}
 	}
@@ -80,34 +105,41 @@ func (f *Fault) page() Answer {
 }
 
 // refusal is what the venue says before the engine.
-func (f *Fault) refusal() Answer {
+func (f *Fault) refusal(c *call) Answer {
 	var e *apiError
 	switch f.Kind {
 	case ClockSkew:
-		e = withStatus(errTooLate, f.Status)
+		e = f.changed(errTooLate)
 	case Overloaded:
-		e = withStatus(errOverloaded, f.Status)
+		e = f.changed(errOverloaded)
 	default:
-		e = withStatus(errTooMany, f.Status)
+		e = f.changed(errTooMany)
 		e.retryAfter = f.RetryAfter
 		if e.retryAfter == 0 {
 			e.retryAfter = time.Second
 		}
 	}
-	return e.answer()
+	return e.answer(c.style)
 }
 
-func withStatus(e *apiError, status int) *apiError {
+// changed is a refusal with the status and the code of the rule.
+func (f *Fault) changed(e *apiError) *apiError {
 	c := *e
-	if status != 0 {
-		c.status = status
+	if f.Status != 0 {
+		c.status = f.Status
+	}
+	if f.Code != 0 {
+		c.code = f.Code
+		if f.Code == -1006 {
+			c.msg = "An unexpected response was received from the message bus. Execution status unknown."
+		}
 	}
 	return &c
 }
 
 func (v *Venue) custom(c *call, f *Fault) (Answer, Delivery) {
 	c.decision = "faulted"
-	a := f.Func(Call{Seq: c.seq, Method: c.method, Path: c.path, Params: c.params, ClientID: c.client}, func() *Answer {
+	a := f.Func(Call{Seq: c.seq, Method: c.method, Path: c.path, Params: c.params, ClientID: c.client, Engine: Engine{v, c}}, func() *Answer {
 		if a, d := v.pass(c); d == Whole {
 			return &a
 		}

@@ -81,7 +81,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	c := &call{
 		method: methodOf(r), path: r.URL.Path, remote: t.address(), query: r.URL.RawQuery,
 	}
-	c.take(r.Header, body)
+	t.venue.take(c, r.Header, body)
 	if !t.venue.wait(0) || t.venue.refuses(c) {
 		return nil, &net.OpError{
 			Op: "dial", Net: "tcp", Addr: memoryAddr(memoryServer), Err: os.NewSyscallError("connect", syscall.ECONNREFUSED),
@@ -104,6 +104,9 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	if bodyErr != nil { // the venue got half a request and does nothing with it
 		return nil, bodyErr
+	}
+	if r.Header.Get("Upgrade") != "" || isFeed(c.path) {
+		return t.upgrade(r, c, trace)
 	}
 	p := &passage{done: make(chan struct{})}
 	if !t.venue.spawn(func() { t.carry(c, p) }) {

@@ -2,6 +2,7 @@ package venue
 
 import (
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -12,9 +13,10 @@ type Venue struct {
 	// Faults are the rules by which requests suffer; a new venue has none.
 	Faults Faults
 
-	cfg    Config         // complete; not modified
-	keys   map[string]int // API key to index of cfg.Accounts
-	closed chan struct{}
+	cfg     Config         // complete; not modified
+	keys    map[string]int // API key to index of cfg.Accounts
+	profile Profile
+	closed  chan struct{}
 
 	starting sync.Mutex     // between the start of work and Close
 	ended    bool           // guarded by starting
@@ -32,13 +34,15 @@ type world struct {
 	limits *limits
 	log    *journal
 	ledger *ledger
+
+	listenKeys map[string]int // to the number of their account
 }
 
 // New returns a venue that is open for business. Values of cfg that make no sense are replaced by defaults;
 // Config.Validate tells which.
 func New(cfg Config) *Venue {
 	cfg, _ = cfg.complete()
-	v := &Venue{cfg: cfg, keys: map[string]int{}, closed: make(chan struct{})}
+	v := &Venue{cfg: cfg, profile: *cfg.Custom, keys: map[string]int{}, closed: make(chan struct{})}
 	for i, a := range cfg.Accounts {
 		v.keys[a.Key] = i
 	}
@@ -47,25 +51,46 @@ func New(cfg Config) *Venue {
 }
 
 // Reset empties the venue and starts it with a new seed; 0 means 1. Fault rules stay and begin anew. Requests that are
-// under way, held ones above all, lose their connection and do nothing.
+// under way, held ones above all, lose their connection and do nothing; streams are cut.
 func (v *Venue) Reset(seed uint64) {
 	cfg, start := v.cfg, time.Now()
 	cfg.Seed = max(seed, 1)
-	ledger := newLedger(cfg.Limits)
+	ledger := newLedger(cfg.Limits, cfg.MaxOrders)
 	log := &journal{keep: cfg.KeepLog}
+	hub := newHub(&v.Faults, log, ledger)
 	w := &world{
 		seed: cfg.Seed, ledger: ledger, log: log,
-		engine: newEngine(cfg, log, ledger, start),
-		limits: newLimits(cfg.Limits, ledger, start),
+		engine: newEngine(cfg, log, ledger, hub, start),
+		limits: newLimits(cfg.Limits, cfg.Custom.Limits, ledger, start), listenKeys: map[string]int{},
+	}
+	hub.engine = w.engine
+	w.engine.after = func(d time.Duration, f func(time.Time)) {
+		v.spawn(func() {
+			if !v.wait(d) {
+				return
+			}
+			v.mu.Lock()
+			defer v.mu.Unlock()
+			if v.world == w {
+				w.log.seq = 0
+				f(time.Now())
+			}
+		})
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if v.world != nil {
+		old := v.world.engine.hub
+		for _, l := range slices.Clone(old.links) {
+			old.cut(l, "reset", start)
+		}
+	}
 	v.world = w
 	v.Faults.restart(cfg.Seed, start)
 }
 
 // Close ends the venue: held requests and all later ones have their connection cut. It waits for those that came by
-// Transport, not for those of an http.Server; closing that does. The oracle and the log can still be
+// Transport and for streams, not for those of an http.Server; closing that does. The oracle and the log can still be
 // read.
 func (v *Venue) Close() {
 	v.starting.Lock()
@@ -92,7 +117,19 @@ func (v *Venue) spawn(f func()) bool {
 func (v *Venue) Oracle() Oracle {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.world.ledger.oracle(v.world.seed)
+	w := v.world
+	o := w.ledger.oracle(w.seed)
+	o.book = func(symbol string, sequence int64) (bids, asks [][2]string, ok bool) {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		m := w.engine.markets[symbol]
+		if m == nil {
+			return nil, nil, false
+		}
+		b, a, ok := m.bookAt(sequence)
+		return pairs(b), pairs(a), ok
+	}
+	return o
 }
 
 // Log returns the kept entries with N above since, the oldest first. A gap after since means that entries were
