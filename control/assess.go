@@ -84,12 +84,13 @@ type verdict struct {
 func (r *Registry) assess(f facts, at time.Time) (report Health, notes []Note) {
 	h := &r.live.health
 	report = Health{Status: StatusOK, Ready: !f.draining && !f.noConfig, Components: []ComponentView{}}
-	worse := func(status, cause string) {
-		if status == StatusFailing || report.Status == StatusOK {
-			report.Status = status
+	degrade := func(cause string) {
+		if report.Status == StatusOK {
+			report.Status = StatusDegraded
 		}
 		report.Causes = append(report.Causes, cause)
 	}
+	fail := func() { report.Status, report.Ready = StatusFailing, false }
 	verdicts := make(map[*component]verdict, len(h.order))
 	for _, c := range h.order {
 		v := c.verdict(f, at)
@@ -115,35 +116,31 @@ func (r *Registry) assess(f facts, at time.Time) (report Health, notes []Note) {
 		case v.own == up && v.root == "":
 			continue
 		case c.Critical && v.own == failing:
-			report.Ready = false
-			report.Status = StatusFailing
+			fail()
 		case c.Critical && v.own == unchecked:
 			report.Ready = false
 		}
-		if v.root == "" {
-			worse(StatusDegraded, fmt.Sprintf("%s: %s", c.Name, cmp.Or(v.cause, view.State)))
-		} else if report.Status == StatusOK {
-			report.Status = StatusDegraded // its cause is that of the root
+		if v.root == "" { // else the root came before, and is the cause
+			degrade(fmt.Sprintf("%s: %s", c.Name, cmp.Or(v.cause, view.State)))
 		}
 	}
 	for _, c := range f.circuits {
-		switch {
-		case c.Critical && c.open():
-			report.Ready = false
-			worse(StatusFailing, circuitCause(c))
-		case c.degraded() && c.component == "":
-			worse(StatusDegraded, circuitCause(c))
+		if c.degraded() && h.components[c.component] == nil { // else that component said so
+			degrade(circuitCause(c))
+		}
+		if c.Critical && c.open() {
+			fail()
 		}
 	}
 	for _, scope := range f.stopped {
-		worse(StatusDegraded, "stopped: "+scope)
+		degrade("stopped: " + scope)
 	}
 	for _, one := range []struct {
 		is  bool
 		why string
 	}{{f.badConfig, "configuration: the last one could not be loaded"}, {f.noConfig, "configuration: not loaded"}, {f.draining, "draining"}} {
 		if one.is {
-			worse(StatusDegraded, one.why)
+			degrade(one.why)
 		}
 	}
 	slices.SortFunc(report.Components, func(a, b ComponentView) int { return cmp.Compare(a.Name, b.Name) })

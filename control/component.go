@@ -70,7 +70,7 @@ type component struct {
 	shown    string // the state that was told last
 	redact   func(error) string
 	watched  bool // a HealthGate asks for it
-	polled   bool   // Interval was set
+	polled   bool // Interval was set
 	judgment atomic.Pointer[judgment]
 }
 

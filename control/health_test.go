@@ -116,7 +116,7 @@ func TestHealthTable(t *testing.T) {
 		{"circuit open, readiness critical", func(t *testing.T, r *control.Registry) {
 			add(t, r, control.Component{Name: "venue", Critical: true})
 			isolated(t, r, control.Circuit{Policy: "a", Target: "venue", Component: "venue", Critical: true})
-		}, "failing false; venue failing: circuit venue is isolated", "venue: circuit venue is isolated, circuit venue is isolated"},
+		}, "failing false; venue failing: circuit venue is isolated", "venue: circuit venue is isolated"},
 		{"circuit open, readiness critical, of no component", func(t *testing.T, r *control.Registry) {
 			isolated(t, r, control.Circuit{Policy: "a", Target: "venue", Critical: true})
 		}, "failing false", "circuit venue is isolated"},
