@@ -36,7 +36,7 @@ func (m *Machine) Amend(ctx context.Context, id string, quantity, price Decimal)
 		}
 		i := s.Intent
 		i.Terms, i.Created = want, m.now()
-		if err := m.check(ctx, &i, 1); err != nil {
+		if err := m.check(ctx, &i, 1, false); err != nil {
 			return err
 		}
 		c := Command{ID: m.commandID(s), Kind: amending, Want: &want}

@@ -140,7 +140,7 @@ func (c trial) run(t *testing.T) (wrong []string) {
 			time.Sleep(f.within(100 * time.Millisecond))
 			if err := r.Seen(context.Background(), rep); err == nil {
 				v.tell(rep.Wire)
-			} else if !errors.Is(err, order.ErrNotReady) {
+			} else if !errors.Is(err, order.ErrNotReady) && c.mutate == nil {
 				t.Errorf("Seen = %v", err)
 			}
 		}
@@ -162,7 +162,7 @@ func (c trial) run(t *testing.T) (wrong []string) {
 					i.MaxAge = 5 * time.Minute
 				}
 				o, err := r.Submit(context.Background(), i)
-				if err != nil && !errors.Is(err, order.ErrNotReady) && !errors.Is(err, order.ErrGuard) {
+				if err != nil && c.mutate == nil && !errors.Is(err, order.ErrNotReady) && !errors.Is(err, order.ErrGuard) {
 					t.Errorf("Submit = %v", err)
 				}
 				if f.chance(0.2) {
@@ -289,4 +289,42 @@ func TestInvariants(t *testing.T) {
 func text(o order.Order) string {
 	data, err := json.Marshal(o)
 	return fmt.Sprint(string(data), err)
+}
+
+// Machines that are wrong on purpose must be caught: a judge that passes everything is none.
+func TestWrongMachinesAreCaught(t *testing.T) {
+	hasty := fenced
+	hasty.Residual, hasty.FirstWait, hasty.Spacing = 0, time.Millisecond, time.Millisecond
+	for _, test := range []struct {
+		name   string
+		want   string
+		rules  order.Rules
+		mutate func(*rig, *venue)
+	}{
+		{"resends at once", "I2", hasty, func(r *rig, v *venue) { v.lie = time.Millisecond }},
+		{"reads at once, then resends", "I2", fenced, func(r *rig, v *venue) {
+			v.lie = time.Millisecond
+			r.Rules.Residual = 2100 * time.Millisecond
+		}},
+		{"forgets a fill", "I4", fenced, func(r *rig, v *venue) { v.forget = true }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := profile{name: test.name, rules: fenced, dedupe: exchange.DedupeOpenOnly, window: 5 * time.Second}
+			caught := 0
+			for seed := uint64(1); caught == 0 && seed < 20; seed++ {
+				c := trial{profile: p, seed: seed, intents: 300, mutate: func(r *rig, v *venue) {
+					r.Rules = test.rules
+					test.mutate(r, v)
+				}}
+				for _, w := range c.run(t) {
+					if strings.Contains(w, test.want+":") {
+						caught++
+					}
+				}
+			}
+			if caught == 0 {
+				t.Errorf("the judge has not caught it by %s", test.want)
+			}
+		})
+	}
 }

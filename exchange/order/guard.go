@@ -7,12 +7,13 @@ import (
 	"time"
 )
 
-// check runs the checks before attempt n. A value that is missing fails its check.
-func (m *Machine) check(ctx context.Context, i *Intent, n int) error {
+// check runs the checks before attempt n. A value that is missing fails its check. Only what a restart found may pass
+// before all of that has been read.
+func (m *Machine) check(ctx context.Context, i *Intent, n int, found bool) error {
 	if err := m.fresh(i); err != nil {
 		return err
 	}
-	if err := m.gate(i, n); err != nil {
+	if err := m.gate(i, found); err != nil {
 		return err
 	}
 	if m.Ban != nil {
@@ -55,7 +56,7 @@ func (m *Machine) fresh(i *Intent) error {
 }
 
 // gate checks what orders in doubt have closed.
-func (m *Machine) gate(i *Intent, n int) error {
+func (m *Machine) gate(i *Intent, found bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
@@ -64,7 +65,7 @@ func (m *Machine) gate(i *Intent, n int) error {
 		return fmt.Errorf("%w: account %s has an order in breach", ErrGated, m.Account)
 	case m.parked[lane{i.Symbol, i.Side}] > 0:
 		return fmt.Errorf("%w: %s %s has a parked order", ErrGated, i.Symbol, i.Side)
-	case n == 1 && m.restored[i.Symbol] > 0:
+	case !found && m.restored[i.Symbol] > 0:
 		return fmt.Errorf("%w: %s has orders from before the restart that are being read", ErrGated, i.Symbol)
 	}
 	return nil

@@ -238,12 +238,9 @@ func (m *Machine) afterRefusal(ctx context.Context, l *life, e Event, v *exchang
 		sync, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.readTimeout())
 		defer cancel()
 		_ = syncer.Sync(sync) // a clock that cannot be read fails the checks before the next send
-		m.plan(l, 0)
-		return
+		l.retries = 0
 	}
-	if l.story.State == Recorded {
-		m.plan(l, max(v.After, pause(l.retries)))
-	}
+	l.notBefore = time.Now().Add(v.After)
 }
 
 // meaning returns what a verdict says of an attempt; NoEvent if the answer is to be read as evidence.
@@ -310,6 +307,8 @@ func (m *Machine) again(ctx context.Context, l *life) {
 	i := &s.Intent
 	n := len(s.Attempts) + 1
 	switch {
+	case m.early(l):
+		return
 	case s.wanted:
 		m.abandon(ctx, l, "cancelled before it was sent again")
 		return
@@ -326,7 +325,7 @@ func (m *Machine) again(ctx context.Context, l *life) {
 		m.abandon(ctx, l, "proven absent, and the rules of the venue permit no resend")
 		return
 	}
-	if err := m.check(ctx, i, n); err != nil {
+	if err := m.check(ctx, i, n, true); err != nil {
 		if wait, ok := m.patience(i, err); ok {
 			m.plan(l, wait)
 			return
@@ -338,6 +337,15 @@ func (m *Machine) again(ctx context.Context, l *life) {
 		m.counts.resends.Add(1)
 	}
 	m.send(ctx, l, false)
+}
+
+// early says that the venue asked to be left alone, and plans for later.
+func (m *Machine) early(l *life) bool {
+	wait := time.Until(l.notBefore)
+	if wait > 0 {
+		m.plan(l, wait)
+	}
+	return wait > 0
 }
 
 // onward plans the next step of what is not closed.

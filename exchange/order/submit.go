@@ -61,7 +61,7 @@ func (m *Machine) record1(ctx context.Context, i Intent, created time.Time) (*li
 	if l, err := m.taken(ctx, &i); l != nil || err != nil {
 		return l, err
 	}
-	if err := m.check(ctx, &i, 1); err != nil {
+	if err := m.check(ctx, &i, 1, false); err != nil {
 		return nil, err
 	}
 	l := newLife(&story{Order: Order{Intent: i, Terms: i.Terms}, keys: make(map[string]bool)})

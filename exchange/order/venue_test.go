@@ -20,6 +20,7 @@ type trip struct {
 	queue   time.Duration // from the gateway to the engine
 	vanish  bool          // the engine never gets it
 	lost    bool          // the answer
+	slow    time.Duration // until the answer leaves the venue
 	late    bool          // a request behind its deadline gets a clock error rather than silence
 	refuse  *exchange.Verdict
 	honours bool    // takes a request behind its deadline, against the rule
@@ -94,6 +95,9 @@ type venue struct {
 	skew   time.Duration           // of the venue's clock
 	base   order.Decimal           // what the account held at first
 	bare   bool                    // no desk
+	lie    time.Duration           // what the desk is told instead of window
+	grant  func()                  // called between the rate limit and the desk
+	forget bool                    // loses every second fill from what it shows
 
 	mu       sync.Mutex
 	orders   []*held         // guarded by mu, as is all below
@@ -119,8 +123,15 @@ func (v *venue) carry(ctx context.Context, o *order.Intent, k exchange.Kind) (or
 	if v.window > 0 {
 		s.Deadline = s.Signed.Add(v.window)
 	}
+	if v.grant != nil {
+		v.grant()
+	}
 	if !v.bare {
-		if err := v.desk.Begin(ctx, s); err != nil {
+		shown := *s
+		if v.lie > 0 {
+			shown.Deadline = s.Signed.Add(v.lie)
+		}
+		if err := v.desk.Begin(ctx, &shown); err != nil {
 			return order.Report{}, err
 		}
 	}
@@ -199,7 +210,7 @@ func (v *venue) dispatch(o *order.Intent, s *exchange.Sending, t trip) <-chan re
 	c := make(chan result, 1)
 	reply := func(r result) {
 		if !t.lost {
-			c <- r
+			time.AfterFunc(t.slow, func() { c <- r })
 		}
 	}
 	time.AfterFunc(t.in, func() {
@@ -317,8 +328,16 @@ func percent(d order.Decimal, p int) order.Decimal {
 func (v *venue) show(h *held, c *change) order.Report {
 	return order.Report{
 		Wire: h.wire, VenueID: h.id, Status: c.status, Terms: c.terms, Executed: c.executed, Created: h.created, At: c.at,
-		Fills: slices.Clone(h.fills[:c.fills]),
+		Fills: v.dropped(slices.Clone(h.fills[:c.fills])),
 	}
+}
+
+// dropped loses fills, as a wrong adapter does.
+func (v *venue) dropped(list []order.Fill) []order.Fill {
+	if v.forget {
+		list = slices.DeleteFunc(list, func(f order.Fill) bool { return f.Key[len(f.Key)-1]%2 == 0 })
+	}
+	return list
 }
 
 // look begins a read.
@@ -401,7 +420,7 @@ func (v *venue) Fills(ctx context.Context, symbol string, since time.Time) ([]or
 			}
 		}
 	}
-	return list, nil
+	return v.dropped(list), nil
 }
 
 func (v *venue) Holding(ctx context.Context, symbol string, fresh bool) (order.Decimal, error) {

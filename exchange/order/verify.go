@@ -34,7 +34,7 @@ func (m *Machine) verify(ctx context.Context, l *life) {
 			return
 		}
 	}
-	if m.probe(ctx, l) {
+	if m.early(l) || m.probe(ctx, l) {
 		return
 	}
 	fence, now, known := m.fence(s)
@@ -45,7 +45,10 @@ func (m *Machine) verify(ctx context.Context, l *life) {
 		return
 	case err != nil:
 		p.why = errText(err)
-		wait = max(wait, retry.Hint(err))
+		if hint := retry.Hint(err); hint > wait {
+			wait = hint
+			l.notBefore = time.Now().Add(hint)
+		}
 	default:
 		p.nothings++
 		if known && !now.Before(fence) && (p.absent == 0 || now.Sub(p.last) >= m.Rules.spacing()) {
@@ -115,7 +118,7 @@ func (m *Machine) probe(ctx context.Context, l *life) bool {
 		within > 0 && m.now().Sub(s.firstSent()) >= within, s.Executed.Sign() > 0:
 		return false
 	}
-	if err := m.check(ctx, i, len(s.Attempts)+1); err != nil {
+	if err := m.check(ctx, i, len(s.Attempts)+1, true); err != nil {
 		m.counts.guardTrips.Add(1)
 		l.reads.unprobed = true // it may create the order, and must not: lists are read instead
 		return false
