@@ -10,13 +10,17 @@ require (
 
 require github.com/alpacahq/alpaca-trade-api-go/v3 v3.9.1
 
+require github.com/prometheus/client_model v0.6.3
+
+require go.yaml.in/yaml/v3 v3.0.6 // indirect
+
 require (
 	github.com/adshao/go-binance/v2 v2.8.7
 	github.com/bitly/go-simplejson v0.5.0 // indirect
 	github.com/bits-and-blooms/bitset v1.24.4 // indirect
-	github.com/coder/websocket v1.8.15 // indirect
+	github.com/coder/websocket v1.8.15
 	github.com/google/uuid v1.6.0 // indirect
-	github.com/gorilla/websocket v1.5.3 // indirect
+	github.com/gorilla/websocket v1.5.3
 	github.com/jpillora/backoff v1.0.0 // indirect
 	github.com/prometheus/client_golang v1.25.0
 	github.com/shopspring/decimal v1.4.0
