@@ -40,7 +40,6 @@ func (x *trip) answered(resp *http.Response, sent, received time.Time) {
 	}
 	x.teach(body, sent, received)
 	x.pace(resp.Header, body, received)
-	t.limits.settle(&x.g, true)
 	t.limits.correct(&x.g, resp.Header, server)
 	if x.s != nil {
 		resp.Header.Del("Location")

@@ -45,10 +45,8 @@ const (
 const slots = 32
 
 type fixedWindow struct {
-	id      int64
-	used    float64 // by us
-	settled float64 // that the venue has surely counted
-	foreign float64 // by others, as far as the venue told
+	id   int64
+	used float64 // by us, or as the venue said, with what we used since
 }
 
 // at returns the record of a window, and begins one in the place of the oldest if there is none.
@@ -70,8 +68,9 @@ func (l *ledger) at(id int64) *fixedWindow {
 func (l *ledger) turn(m moment) {
 	switch l.form {
 	case fixed:
-		_, high := m.windows(l.window)
-		l.book.roll(high)
+		// The shares of the next window open when this one has surely ended: what is let go at the edge counts in both.
+		low, _ := m.windows(l.window)
+		l.book.roll(low)
 		return
 	case sliding:
 		now := floor(m.local, l.slotLength())
@@ -97,8 +96,7 @@ func (l *ledger) used(m moment) float64 {
 		most := 0.0
 		low, high := m.windows(l.window)
 		for id := low; id <= high; id++ {
-			w := l.at(id)
-			most = max(most, w.used+w.foreign)
+			most = max(most, l.at(id).used)
 		}
 		return most
 	case sliding:
@@ -134,13 +132,13 @@ type part struct {
 	cost      float64
 	low, high int64 // windows, or the slot
 	window    int64 // of the shares
+	share     share
 	shares    [shares]float64
 }
 
 // fits returns 0 if a cost may be taken now, and else how long at least it may not.
 func (l *ledger) fits(m moment, s share, cancel bool, cost, ramp float64) time.Duration {
 	l.turn(m)
-	l.book.wanted[s] = true
 	if wait := l.blocked.Sub(m.local); wait > 0 {
 		return wait
 	}
@@ -172,7 +170,7 @@ func (l *ledger) room(m moment, lack float64) time.Duration {
 
 // take books a cost. The ledger has been turned.
 func (l *ledger) take(m moment, s share, cancel bool, cost, ramp float64) part {
-	p := part{ledger: l, cost: cost, window: l.book.window}
+	p := part{ledger: l, cost: cost, window: l.book.window, share: s}
 	p.shares = l.book.take(s, cancel, cost, l.target(m, ramp))
 	switch l.form {
 	case fixed:
@@ -191,7 +189,7 @@ func (l *ledger) take(m moment, s share, cancel bool, cost, ramp float64) part {
 
 // giveBack undoes a part whose request was not sent.
 func (l *ledger) giveBack(p *part) {
-	l.book.giveBack(p.window, p.shares)
+	l.book.giveBack(p.window, p.share, p.cost, p.shares)
 	switch l.form {
 	case fixed:
 		l.eachWindow(p, func(w *fixedWindow) { w.used = max(0, w.used-p.cost) })
@@ -214,15 +212,8 @@ func (l *ledger) eachWindow(p *part, do func(*fixedWindow)) {
 	}
 }
 
-// settle notes that the venue has counted a part.
-func (l *ledger) settle(p *part) {
-	if l.form == fixed {
-		l.eachWindow(p, func(w *fixedWindow) { w.settled += p.cost })
-	}
-}
-
 // correct raises the count to what the venue says was used. It never lowers one. p is the part of the request that was
-// answered, which has been settled; server is when the venue answered, by its clock.
+// answered; server is when the venue answered, by its clock.
 func (l *ledger) correct(m moment, p *part, used float64, server time.Time) {
 	if !(used >= 0 && used <= math.MaxInt32) {
 		return
@@ -237,7 +228,7 @@ func (l *ledger) correct(m moment, p *part, used float64, server time.Time) {
 			id = p.low
 		}
 		w := l.at(id)
-		w.foreign = max(w.foreign, used-w.settled)
+		w.used = max(w.used, used)
 	case sliding:
 		if more := used - l.used(m); more > 0 {
 			l.slots[l.slot%(slots+1)] += more
@@ -268,7 +259,7 @@ func (l *ledger) filled(m moment) {
 	low, high := m.windows(l.window)
 	for id := low; id <= high; id++ {
 		w := l.at(id)
-		w.used, w.settled = max(0, w.used-1), max(0, w.settled-1)
+		w.used = max(0, w.used-1)
 	}
 }
 

@@ -113,7 +113,7 @@ func (l *Limits) start() {
 	if l.Profile == nil {
 		return
 	}
-	if l.tier = l.Tier; !l.Profile.hasTier(l.tier) {
+	if l.tier = l.Tier; l.tier == "" || !l.Profile.hasTier(l.tier) {
 		for i := range l.Profile.draws {
 			if l.tier = l.Profile.draws[i].tier; l.tier != "" {
 				break
@@ -136,7 +136,7 @@ func (l *Limits) now() moment {
 type grant struct {
 	parts []part
 	few   [4]part // the place of parts, mostly
-	over  bool
+	taken bool
 }
 
 // reserve takes what a request costs from all its ledgers, and waits for it if it must.
@@ -247,28 +247,23 @@ func (l *Limits) take(m moment, r *request, g *grant) (wait time.Duration, short
 		p := &g.parts[i]
 		*p = p.ledger.take(m, s, cancel, p.cost, l.back(m, p.ledger))
 	}
+	g.taken = len(g.parts) > 0
 	return 0, nil
 }
 
-// settle ends a grant: what was not sent is given back. l.mu is not held. It does nothing the second time.
+// settle ends a grant: what was not sent is given back, once.
 func (l *Limits) settle(g *grant, sent bool) {
-	if len(g.parts) == 0 || g.over {
+	if sent || !g.taken {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	g.over = true
+	g.taken = false
 	for i := range g.parts {
 		p := &g.parts[i]
-		if sent {
-			p.ledger.settle(p)
-		} else {
-			p.ledger.giveBack(p)
-		}
+		p.ledger.giveBack(p)
 	}
-	if !sent {
-		l.wake()
-	}
+	l.wake()
 }
 
 // steps are the parts of a target that are let back in after a ban, window by window.

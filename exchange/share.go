@@ -41,15 +41,21 @@ func portion(s share, draws [shares]bool) float64 {
 	return portions[s] / all
 }
 
-// An account of shares counts what each took in one window. A share that nobody wanted in the window before is lent
-// for this one, but for that of verification.
+// A shareBook counts what each share took in one window. What a share left unused in the window before is lent for this
+// one, unless somebody of it had to wait then; that of verification is never lent.
 type shareBook struct {
 	draws   [shares]bool
 	window  int64
 	begun   bool
-	granted [shares]float64
-	wanted  [shares]bool
-	idle    [shares]bool
+	granted [shares]float64 // out of each share, by whomever
+	asked   [shares]float64 // and got, by those of each share
+	waited  [shares]bool    // somebody found the share used up
+	lent    [shares]float64 // out of each share, to others who may not borrow from it
+	before  struct {        // in the window before
+		known  bool
+		asked  [shares]float64
+		waited [shares]bool
+	}
 }
 
 // roll begins the window that it is now.
@@ -57,46 +63,35 @@ func (b *shareBook) roll(window int64) {
 	if b.begun && window <= b.window {
 		return
 	}
-	for i := range b.idle {
-		b.idle[i] = b.begun && (window > b.window+1 || !b.wanted[i])
+	b.before.known, b.before.asked, b.before.waited = b.begun, b.asked, b.waited
+	if window > b.window+1 { // there were windows in which nobody asked
+		b.before.asked, b.before.waited = [shares]float64{}, [shares]bool{}
 	}
 	b.window, b.begun = window, true
-	b.granted, b.wanted = [shares]float64{}, [shares]bool{}
+	b.granted, b.asked, b.lent, b.waited = [shares]float64{}, [shares]float64{}, [shares]float64{}, [shares]bool{}
 }
 
 func (b *shareBook) left(s share, target float64) float64 {
 	return max(0, portion(s, b.draws)*target-b.granted[s])
 }
 
-// sources returns the shares from which one may take, in order.
-func (b *shareBook) sources(s share, cancel bool) (from [shares]share, n int) {
-	add := func(x share) {
-		for _, have := range from[:n] {
-			if have == x {
-				return
-			}
-		}
-		from[n] = x
-		n++
+// open is how much of share x those of share s may take.
+func (b *shareBook) open(x, s share, cancel bool, target float64) float64 {
+	left := b.left(x, target)
+	switch {
+	case x == s, cancel, x == shareRest && (s == shareVerify || s == shareRepair):
+		return left
+	case x == shareVerify, !b.before.known, b.before.waited[x]:
+		return 0
 	}
-	add(s)
-	if s == shareVerify || s == shareRepair || cancel {
-		add(shareRest)
-	}
-	if cancel {
-		add(shareRepair)
-		add(shareVerify)
-	}
-	for x := range share(shares) {
-		if b.idle[x] && x != shareVerify {
-			add(x)
-		}
-	}
-	return from, n
+	return min(left, max(0, portion(x, b.draws)*target-kept*b.before.asked[x]-b.lent[x]))
 }
 
 // fits says whether a cost may be taken by a share, when used of target is used by all.
 func (b *shareBook) fits(s share, cancel bool, cost, used, target float64) bool {
+	if cost > b.left(s, target) {
+		b.waited[s] = true
+	}
 	if used+cost > target+epsilon && used > 0 {
 		return false
 	}
@@ -107,37 +102,50 @@ func (b *shareBook) fits(s share, cancel bool, cost, used, target float64) bool 
 		return false
 	}
 	have := 0.0
-	from, n := b.sources(s, cancel)
-	for _, x := range from[:n] {
-		have += b.left(x, target)
+	for x := range share(shares) {
+		have += b.open(x, s, cancel, target)
 	}
 	// What is dearer than the whole share goes when the share is untouched: else it could never go.
 	return cost <= have+epsilon || b.granted[s] == 0 && cost > portion(s, b.draws)*target
 }
 
-// take books a cost, and returns whose part it was.
+// take books a cost, and returns whose part it was: first its own share's, then what is borrowed, then what is lent.
 func (b *shareBook) take(s share, cancel bool, cost, target float64) (parts [shares]float64) {
-	from, n := b.sources(s, cancel)
-	for _, x := range from[:n] {
-		part := min(cost, b.left(x, target))
+	b.asked[s] += cost
+	for _, x := range [...]share{s, shareRest, shareRepair, shareOrders, shareVerify} {
+		part := min(cost, b.open(x, s, cancel, target)-parts[x])
+		if part <= 0 {
+			continue
+		}
 		parts[x] += part
 		cost -= part
 	}
 	parts[s] += cost
 	for x, part := range parts {
 		b.granted[x] += part
+		if share(x) != s {
+			b.lent[x] += part
+		}
 	}
 	return parts
 }
 
 // giveBack undoes a take of the window that it is.
-func (b *shareBook) giveBack(window int64, parts [shares]float64) {
-	if window == b.window {
-		for x, part := range parts {
-			b.granted[x] = max(0, b.granted[x]-part)
+func (b *shareBook) giveBack(window int64, s share, cost float64, parts [shares]float64) {
+	if window != b.window {
+		return
+	}
+	b.asked[s] = max(0, b.asked[s]-cost)
+	for x, part := range parts {
+		b.granted[x] = max(0, b.granted[x]-part)
+		if share(x) != s {
+			b.lent[x] = max(0, b.lent[x]-part)
 		}
 	}
 }
+
+// kept is how much of what a share used it keeps in the next window, so that it may grow without a wait.
+const kept = 1.4
 
 // epsilon is what sums of fractions may be off.
 const epsilon = 1e-9

@@ -13,7 +13,7 @@ const maxWait = 7 * 24 * time.Hour
 // units are those of moments in requests and answers; "" is none.
 var units = []string{"", "epoch_s", "epoch_ms", "rfc3339"}
 
-// parseMoment reads a moment in one of the units. It is false for what cannot be read, and for moments before 2001 and after
+// parseMoment reads a moment in one of the units. It is false for what cannot be read, and for moments before 1998 and after
 // 2286, where the number of digits of a unit changes: those are in another unit.
 func parseMoment(text, unit string) (time.Time, bool) {
 	if unit == "rfc3339" {
@@ -32,7 +32,7 @@ func parseMoment(text, unit string) (time.Time, bool) {
 	return t, inRange(t)
 }
 
-func inRange(t time.Time) bool { return t.Unix() >= 1e9 && t.Unix() < 1e10 }
+func inRange(t time.Time) bool { return t.Unix() >= 9e8 && t.Unix() < 1e10 }
 
 // parseMillis reads a time in milliseconds, fractions rounded up.
 func parseMillis(text string) (time.Duration, bool) {

@@ -91,7 +91,7 @@ func (m *Machine) sendCancel(ctx context.Context, l *life) {
 // follow reads on what is acked, or in breach, as long as something about it is open. It needs the turn.
 func (m *Machine) follow(ctx context.Context, l *life) {
 	s := l.story
-	breach := s.State == Breach && s.Status != "" && s.Status.rank() < 3
+	breach := s.State == Breach && s.late && s.Status.rank() < 3
 	if !breach && !(s.State == Acked && m.unsettled(l)) {
 		return
 	}
@@ -106,7 +106,7 @@ func (m *Machine) follow(ctx context.Context, l *life) {
 		return
 	case s.Command != nil && s.Command.Kind == amending:
 		m.compare(ctx, l)
-	case s.wanted && s.State == Acked, s.State == Breach && s.Status.rank() < 3:
+	case s.wanted && s.State == Acked, breach && s.Status.rank() < 3:
 		m.insist(ctx, l)
 	}
 	if err == nil && s.Filled != s.Executed {

@@ -23,6 +23,7 @@ type flight struct {
 	pass    *pass
 
 	held     *Decimal
+	moved    Decimal // before held was read
 	begun    bool
 	refusal  error // why nothing may be sent
 	verdict  *exchange.Verdict
@@ -85,7 +86,7 @@ func (m *Machine) begin(ctx context.Context, f *flight, s *exchange.Sending) err
 		return fmt.Errorf("%w: nobody waits for this attempt of %s any more", ErrNoAttempt, i.ID)
 	case f.begun:
 		return fmt.Errorf("%w: %s was sent before: the SDK must not send it again by itself", ErrNoAttempt, i.ID)
-	case s.Kind != f.kind:
+	case s.Kind != f.kind && !(f.kind == exchange.Replace && s.Kind == exchange.Amend): // at some venues they are one
 		return fmt.Errorf("%w: a request to %s for an attempt to %s order %s", ErrNoAttempt, s.Kind, f.kind, i.ID)
 	case f.n > 0 && s.ClientID != i.Wire:
 		return fmt.Errorf("%w: client id %.60q for an attempt of %s, which must have %q", ErrNoAttempt, s.ClientID, i.ID, i.Wire)
@@ -120,6 +121,9 @@ func (m *Machine) record(ctx context.Context, f *flight, s *exchange.Sending) er
 	a := &Attempt{N: f.n, Signed: s.Signed, Deadline: s.Deadline, Begun: m.now(), Probe: f.probe, Held: f.held}
 	if s.Hash != ([len(s.Hash)]byte{}) {
 		a.Hash = hex.EncodeToString(s.Hash[:])
+	}
+	if f.n == 1 {
+		f.l.moved = f.moved
 	}
 	return m.put(ctx, f.l, entry{KindSending, strconv.Itoa(f.n), line{Event: event, Attempt: a}})
 }

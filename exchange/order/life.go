@@ -21,6 +21,7 @@ type life struct {
 	idle      int       // attempts that sent nothing
 	synced    bool      // the clock was read again after a refusal
 	reads     reading
+	moved     Decimal   // net of what this process had traded before the first attempt
 	repairs   int       // reads for missing fills
 	cancels   int       // requests to cancel
 	amends    int       // times that an amend was sent

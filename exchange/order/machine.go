@@ -41,6 +41,7 @@ type Machine struct {
 
 	Watch func(Order) // told after each change, in the goroutine that made it; must be quick
 
+	DeadMan      time.Duration // the venue cancels all orders if we fall silent for so long, where the adapter is a [Switch]; not positive: never
 	Lease        time.Duration // not positive means 15 s
 	Sweep        time.Duration // working orders are read at least so often, whatever the stream says; not positive means 1 min
 	SendTimeout  time.Duration // of one attempt; not positive means 10 s

@@ -75,6 +75,7 @@ const (
 	AlarmCancel   AlarmKind = "cancel"   // an order could not be cancelled
 	AlarmAmend    AlarmKind = "amend"    // nobody knows whether an amend took effect
 	AlarmBypass   AlarmKind = "bypass"   // an order was sent past the desk
+	AlarmSwitch   AlarmKind = "switch"   // the venue's dead man's switch cannot be armed
 	AlarmLog      AlarmKind = "log"      // the log cannot be written
 	AlarmResolved AlarmKind = "resolved" // persons or evidence decided a parked order
 )

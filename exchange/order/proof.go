@@ -80,7 +80,7 @@ func (m *Machine) unmoved(ctx context.Context, l *life) error {
 		}
 	})
 	m.mu.Lock()
-	want := before.Add(m.moved[symbol])
+	want := before.Add(m.moved[symbol].Sub(l.moved))
 	m.mu.Unlock()
 	if err == nil && held != want {
 		err = fmt.Errorf("the account holds %s; without the order it would hold %s", held, want)

@@ -108,6 +108,7 @@ type story struct {
 	firm      bool            // somebody else than the answer to the send has named it
 	commands  int
 	wanted    bool // somebody wants it cancelled
+	late      bool // it was given up, and then found to exist
 }
 
 // Replay returns what the entries of an intent say.
@@ -157,10 +158,10 @@ func (s *story) fold(k Kind, at time.Time, l *line) {
 		s.command(l.Command)
 	}
 	s.Closed = k == KindClosed
-	s.move(l.Event, at)
 	if l.Why != "" {
 		s.Why = l.Why
 	}
+	s.move(l.Event, at)
 	s.Changed = at
 }
 
@@ -174,7 +175,6 @@ func (s *story) move(e Event, at time.Time) {
 	case Unproven:
 		s.facts = Facts{Doubt: true}
 		s.unfenced = s.unfenced || s.last().Deadline.IsZero()
-		s.Deadline = latest(s.Deadline, s.last().Deadline)
 	case NothingSent:
 		s.Spent--
 	case Refused:
@@ -183,6 +183,12 @@ func (s *story) move(e Event, at time.Time) {
 		s.duplicate = true
 	case ProofComplete:
 		s.facts.Proven = true
+	}
+	if to == Breach && e != Mismatch {
+		s.late = true
+		if s.State != Breach {
+			s.Why = "the venue has it, although it was given up as not existing"
+		}
 	}
 	s.State = to
 	switch {
@@ -204,6 +210,7 @@ func (s *story) begin(a *Attempt) {
 	s.Attempts = append(s.Attempts, *a)
 	s.Spent++
 	s.refused = false
+	s.Deadline = latest(s.Deadline, a.Deadline)
 }
 
 // learn takes what a report says. It has been judged before it was written.

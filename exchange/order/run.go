@@ -43,6 +43,7 @@ func (m *Machine) Run(ctx context.Context) error {
 	}
 	wg.Go(func() { m.renew(ctx) })
 	wg.Go(func() { m.sweep(ctx) })
+	wg.Go(func() { m.deadMan(ctx) })
 	m.mu.Lock()
 	m.running = true
 	m.mu.Unlock()

@@ -65,6 +65,12 @@ type Replacer interface {
 	Replace(ctx context.Context, old Ref, command string, o *Intent) (Legs, error)
 }
 
+// A Switch is a Venue that cancels all orders of the account when it has heard nothing for a while. Arm sets the time anew;
+// units differ between venues, and how often it may be set. Closing the machine lets it run out.
+type Switch interface {
+	Arm(ctx context.Context, after time.Duration) error
+}
+
 // Legs are the two halves of a replacement, each with what the answer says of it. A half about which the answer
 // says nothing is the zero value.
 type Legs struct {
