@@ -85,7 +85,7 @@ func (r *Registry) Apply(ctx context.Context, set Set) (Difference, error) {
 	s.config.Reloads++
 	s.configured = true
 	s.mu.Unlock()
-	r.Note(Note{Kind: "config", Text: "reloaded: " + d.String()})
+	r.logConfig(set.Hash, d)
 	return d, nil
 }
 
@@ -96,7 +96,7 @@ func (r *Registry) ReloadFailed(err error) {
 	s.config.Good, s.config.Errors = false, strings.Split(err.Error(), "\n")
 	s.config.Failures++
 	s.mu.Unlock()
-	r.Note(Note{Kind: "config", Text: "refused: " + err.Error()})
+	r.logRefused(err)
 }
 
 // compare makes the table for a set, the operations that are new in it, and the difference.

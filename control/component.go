@@ -171,14 +171,14 @@ func (c *component) stuck(at time.Time) bool {
 }
 
 // check makes one run of the check, unless the breaker refuses it, and returns what it found.
-func (c *component) check(ctx context.Context, log *slog.Logger) (refused bool, _ error) {
+func (c *component) check(ctx context.Context, log func(slog.Level, string, ...slog.Attr)) (refused bool, _ error) {
 	err := retry.Run(ctx, &retry.Policy{
 		Name: c.breaker.Name, MaxAttempts: 1, Idempotent: true, Nested: true, AttemptTimeout: c.Timeout, Gates: []retry.Gate{c.breaker},
 		Classify: func(error) retry.Class { return retry.Transient },
 	}, func(ctx context.Context) (err error) {
 		defer func() {
 			if p := recover(); p != nil {
-				log.Error("health check panicked", "component", c.Name, "panic", p, "stack", string(debug.Stack()))
+				log(slog.LevelError, "health check panicked", slog.String("component", c.Name), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
 				err = fmt.Errorf("its check panicked: %v", p)
 			}
 		}()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -108,11 +107,7 @@ func (r *Registry) refresh(chosen func(*component) bool) (pending []chan struct{
 
 // run makes one check.
 func (r *Registry) run(ctx context.Context, c *component) {
-	log := r.Logger
-	if log == nil {
-		log = slog.Default()
-	}
-	refused, err := c.check(ctx, log)
+	refused, err := c.check(ctx, r.log)
 	h := &r.live.health
 	h.mu.Lock()
 	done := c.running

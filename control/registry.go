@@ -46,7 +46,7 @@ type Registry struct {
 	Recorder Recorder                     // receives every command, refused ones too, before it takes effect; nil records nothing
 	Redact   func(error) string           // the text of an error for people; nil means observe.Redact
 	Trace    func(context.Context) string // the trace that a call belongs to, for notes; nil means none
-	Logger   *slog.Logger                 // of checks that panic; nil means slog.Default()
+	Logger   *slog.Logger                 // of circuits, stops, configuration and checks that panic; nil means slog.Default()
 
 	RequireConfig bool // not ready before the first good configuration
 

@@ -168,6 +168,7 @@ func (k *clerk) Record(c halt.Record) error {
 	} else if !c.Drill {
 		k.registry.live.commands.note(c.Scope, c.Source)
 	}
+	k.registry.logStop(c)
 	k.registry.Note(Note{Kind: "stop", At: c.At, Target: string(c.Scope), Text: text})
 	err := k.registry.record(context.Background(), record)
 	if k.next != nil {

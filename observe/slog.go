@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"reflect"
 	"regexp"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 // Slog is a retry.Observer that logs what calls do. Messages are constant, facts are attributes:
 //
 //	attempt failed      debug, info from the third attempt on
+//	retry refused       info: a part, and not the error, was why; only with Explain
 //	call recovered      debug
 //	call failed         warn; info if the caller gave up
 //	outcome unknown     error: the call failed and may have had its effect
@@ -29,6 +31,13 @@ type Slog struct {
 	Logger *slog.Logger                 // nil means slog.Default()
 	Level  func(retry.Event) slog.Level // overrides the levels above; nil leaves them
 	Redact func(error) string           // the text of an error; nil means Redact
+
+	// Explain says in words what the end of a call means, and why there was no further attempt: control.Describe is one. Nil
+	// leaves out outcome, and the lines that a retry was refused.
+	Explain func(context.Context, retry.Event) (outcome, reason string)
+
+	// Attrs adds what is known from the context to each line: a venue, the hash of a key. Nil adds nothing.
+	Attrs func(context.Context, retry.Event) []slog.Attr
 
 	mu    sync.Mutex
 	lines map[line]*second    // guarded by mu
@@ -70,11 +79,57 @@ func (s *Slog) Observe(ctx context.Context, e retry.Event) {
 	if !logger.Enabled(ctx, level) {
 		return
 	}
+	var outcome string
+	if s.Explain != nil && e.Kind == retry.Finished {
+		var reason string
+		outcome, reason = s.Explain(ctx, e)
+		s.refused(ctx, e, reason)
+	}
 	suppressed, ok := s.admit(line{e.Policy.Name, message, e.Class}, e.At)
 	if !ok {
 		return
 	}
-	logger.LogAttrs(ctx, level, message, s.attributes(e, suppressed)...)
+	attrs := s.attributes(e, suppressed)
+	if outcome != "" {
+		attrs = append(attrs, slog.String("outcome", outcome))
+	}
+	logger.LogAttrs(ctx, level, message, s.more(ctx, e, attrs)...)
+}
+
+// refusals are the reasons for which a retry was refused by a part.
+var refusals = []string{"budget", "breaker", "limit", "stopped", "validate"}
+
+// refused logs that a part refused the retry that would have come.
+func (s *Slog) refused(ctx context.Context, e retry.Event, reason string) {
+	if e.Attempts == 0 || !slices.Contains(refusals, reason) {
+		return
+	}
+	level := slog.LevelInfo
+	if s.Level != nil {
+		level = s.Level(e)
+	}
+	if !s.logger().Enabled(ctx, level) {
+		return
+	}
+	suppressed, ok := s.admit(line{e.Policy.Name, "retry refused", e.Class}, e.At)
+	if !ok {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("policy", e.Policy.Name), slog.String("call_id", fmt.Sprintf("%016x", e.Call)), slog.Int("attempt", e.Attempts+1),
+		slog.String("reason", reason), slog.String("class", e.Class.String()),
+	}
+	if suppressed > 0 {
+		attrs = append(attrs, slog.Int("suppressed", suppressed))
+	}
+	s.logger().LogAttrs(ctx, level, "retry refused", s.more(ctx, e, attrs)...)
+}
+
+func (s *Slog) more(ctx context.Context, e retry.Event, attrs []slog.Attr) []slog.Attr {
+	if s.Attrs == nil {
+		return attrs
+	}
+	return append(attrs, s.Attrs(ctx, e)...)
 }
 
 // SkipsFirstTry says that calls which succeed at once need not be told: they are not logged.

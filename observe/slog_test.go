@@ -99,6 +99,91 @@ func TestSlogOwnLevelAndRedaction(t *testing.T) {
 	}
 }
 
+// With words for the ends of calls, lines have the outcome, and a part that refused a retry has a line of its own.
+func TestSlogExplains(t *testing.T) {
+	words := func(reason string) func(context.Context, retry.Event) (string, string) {
+		return func(_ context.Context, e retry.Event) (string, string) {
+			if e.Succeeded() {
+				return "success_after_retry", ""
+			}
+			return "denied", reason
+		}
+	}
+	venue := func(context.Context, retry.Event) []slog.Attr { return []slog.Attr{slog.String("venue", "v")} }
+	deny := func(p *retry.Policy) { p.Gates = []retry.Gate{broke{}}; fail(p, context.Background(), transient) }
+	own := func(retry.Event) slog.Level { return slog.LevelError }
+	for _, test := range []struct {
+		name  string
+		s     *observe.Slog
+		level slog.Level
+		use   func(*retry.Policy)
+		want  string
+	}{
+		{"recovered", &observe.Slog{Explain: words("budget"), Attrs: venue}, slog.LevelDebug, func(p *retry.Policy) { fail(p, context.Background(), transient) }, `
+level=DEBUG msg="attempt failed" policy=a.b attempt=1 elapsed=0s next_delay=1s class=transient error=busy venue=v
+level=DEBUG msg="call recovered" policy=a.b attempts=2 elapsed=1s outcome=success_after_retry venue=v
+`},
+		{"refused", &observe.Slog{Explain: words("budget"), Attrs: venue}, slog.LevelInfo, deny, `
+level=INFO msg="retry refused" policy=a.b attempt=2 reason=budget class=transient venue=v
+level=WARN msg="call failed" policy=a.b attempts=1 elapsed=0s reason=broke class=transient error=busy outcome=denied venue=v
+`},
+		{"refused, at another level", &observe.Slog{Explain: words("budget"), Level: own}, slog.LevelError, deny, `
+level=ERROR msg="retry refused" policy=a.b attempt=2 reason=budget class=transient
+level=ERROR msg="call failed" policy=a.b attempts=1 elapsed=0s reason=broke class=transient error=busy outcome=denied
+`},
+		{"refused, below the level", &observe.Slog{Explain: words("budget")}, slog.LevelWarn, deny, `
+level=WARN msg="call failed" policy=a.b attempts=1 elapsed=0s reason=broke class=transient error=busy outcome=denied
+`},
+		{"for no part's sake", &observe.Slog{Explain: words("deadline")}, slog.LevelInfo, deny, `
+level=WARN msg="call failed" policy=a.b attempts=1 elapsed=0s reason=broke class=transient error=busy outcome=denied
+`},
+		{"a first attempt", &observe.Slog{Explain: words("budget")}, slog.LevelInfo, func(p *retry.Policy) {
+			p.Gates = []retry.Gate{bankrupt{}}
+			fail(p, context.Background())
+		}, `
+level=WARN msg="call failed" policy=a.b attempts=0 elapsed=0s reason=broke outcome=denied
+`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got, want := logged(t, test.s, test.level, test.use), strings.TrimPrefix(test.want, "\n"); got != want {
+				t.Errorf("logged\n%s; want\n%s", got, want)
+			}
+		})
+	}
+	got := logged(t, &observe.Slog{Explain: words("budget")}, slog.LevelInfo, func(p *retry.Policy) {
+		p.Gates = []retry.Gate{broke{}}
+		for range 25 {
+			fail(p, context.Background(), transient)
+		}
+		time.Sleep(time.Second)
+		fail(p, context.Background(), transient)
+	})
+	if n := strings.Count(got, "retry refused"); n != 11 || !strings.Contains(got, "suppressed=15") {
+		t.Errorf("%d lines; want 11, the last with what was left out:\n%s", n, got)
+	}
+	if !(&observe.Slog{}).SkipsFirstTry() {
+		t.Error("a log wants calls that succeed at once")
+	}
+}
+
+// broke refuses retries, bankrupt all attempts.
+type (
+	broke    struct{}
+	bankrupt struct{}
+)
+
+var errBroke = errors.New("broke")
+
+func (broke) Admit(_ context.Context, a *retry.Attempt) error {
+	if a.Number > 1 {
+		return errBroke
+	}
+	return nil
+}
+func (broke) Settle(*retry.Attempt, *retry.Outcome)          {}
+func (bankrupt) Admit(context.Context, *retry.Attempt) error { return errBroke }
+func (bankrupt) Settle(*retry.Attempt, *retry.Outcome)       {}
+
 func TestSlogSuppressesRepeats(t *testing.T) {
 	got := logged(t, &observe.Slog{}, slog.LevelWarn, func(p *retry.Policy) {
 		p.MaxAttempts = 1
