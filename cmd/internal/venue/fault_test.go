@@ -295,7 +295,7 @@ func TestFaultJSON(t *testing.T) {
 
 // TestPresetRates measures how many of 20,000 requests suffer, placements and reads in turn.
 func TestPresetRates(t *testing.T) {
-	if _, err := Preset("typhoon"); err == nil || !strings.Contains(err.Error(), "calm, lossy, outage, storm") {
+	if _, err := Preset("typhoon"); err == nil || !strings.Contains(err.Error(), "calm, clock, late, lossy, outage, ratelimit, storm, ws") {
 		t.Errorf("unknown preset: %v; want the names of the known ones", err)
 	}
 	for _, test := range []struct {
