@@ -123,7 +123,7 @@ func inherit(b *breaker.Breaker, was breaker.Snapshot, now time.Time) {
 		b.ForceClose(was.Order)
 	case breaker.Open, breaker.HalfOpen:
 		left := max(was.Until.Sub(now), time.Second)
-		b.Isolate(breaker.Order{Who: "relent", Why: "its rules were changed while it was open", For: left})
+		b.Isolate(breaker.Order{Who: "relent", Why: "its rules were changed while it was open", At: now, For: left})
 	}
 }
 

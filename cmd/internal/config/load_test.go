@@ -161,3 +161,14 @@ func plainValue(t *testing.T, value any) any {
 	}
 	return value
 }
+
+// corpusFiles are the texts of a kind, as seeds.
+func corpusFiles(kind string) (texts [][]byte) {
+	files, _ := filepath.Glob("testdata/" + kind + "/*.yaml")
+	for _, name := range files {
+		if text, err := os.ReadFile(name); err == nil {
+			texts = append(texts, text)
+		}
+	}
+	return texts
+}

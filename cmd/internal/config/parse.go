@@ -67,6 +67,7 @@ func (l *loader) finish() {
 	for i := range l.List {
 		m := &l.List[i]
 		m.Line, m.Column = l.place(m.Line, m.Column)
+		m.Message = l.conceal(m.Message)
 		m.snippet, m.caret = l.snippet(m.Line, m.Column, m.length)
 	}
 	l.sort()

@@ -16,6 +16,7 @@ type source struct {
 	lines  []string     // without their ends
 	cut    map[int]int  // the column from which on a line is secret
 	masked map[int]bool // lines that are all part of a secret
+	hidden []string     // texts that are secret wherever they stand
 }
 
 // breaks are the ends of lines in YAML, which count more than editors do.
@@ -129,6 +130,16 @@ var userinfo = regexp.MustCompile(`(://)[^/\s]*@`)
 
 const mask = "***"
 
+// conceal replaces secrets in a text. Very short ones would take other words with them.
+func (s *source) conceal(text string) string {
+	for _, secret := range s.hidden {
+		if len(secret) >= 4 {
+			text = strings.ReplaceAll(text, secret, mask)
+		}
+	}
+	return text
+}
+
 // line returns a line without the values of secret fields. What stands before the value keeps its place.
 func (s *source) line(number int) string {
 	text := s.lines[number-1]
@@ -141,6 +152,7 @@ func (s *source) line(number int) string {
 			text = string(runes[:column-1]) + mask
 		}
 	}
+	text = s.conceal(text)
 	text = sensitive.ReplaceAllString(text, "${1}${2}"+mask)
 	return userinfo.ReplaceAllString(text, "${1}"+mask+"@")
 }

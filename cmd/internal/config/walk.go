@@ -140,6 +140,7 @@ func (l *loader) value(path string, key, n *yaml.Node, v reflect.Value, f *field
 	if f.secret {
 		l.hide(at, n)
 		l.secrets[path] = true
+		l.hidden = append(l.hidden, n.Value)
 	}
 	l.places[path] = place{key, at}
 	if n.Style&yaml.TaggedStyle != 0 {
