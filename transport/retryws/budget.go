@@ -132,7 +132,8 @@ func (b *Budget) Release() {
 	b.mu.Unlock()
 }
 
-// Hold lets no connect to the host begin before until, and says so to Shared, whose error it returns.
+// Hold lets no connect to the host begin before until, and says so to Shared, whose error it returns. When the
+// time is over one connect goes first, and the others follow at the rate of the refill.
 func (b *Budget) Hold(ctx context.Context, host string, until time.Time, why string) error {
 	b.mu.Lock()
 	if b.holds == nil {
@@ -161,7 +162,10 @@ func (b *Budget) Held(host string) time.Time {
 func (b *Budget) held(host string, now time.Time) time.Time {
 	until := b.holds[host]
 	if !now.Before(until) {
-		delete(b.holds, host)
+		if !until.IsZero() { // one goes first, and the rest at the rate of the refill
+			delete(b.holds, host)
+			b.tokens = min(b.tokens, 1+b.reserve())
+		}
 		return time.Time{}
 	}
 	return until
@@ -189,7 +193,7 @@ func (b *Budget) serve(now time.Time) {
 	for class := range b.waiters {
 		need := 1.0
 		if class == 1 {
-			need += float64(max(1, b.Connects) / 4)
+			need += b.reserve()
 		}
 		var after *list.Element
 		for e := b.waiters[class].Front(); e != nil && (b.MaxOpen <= 0 || b.open < b.MaxOpen); e = after {
@@ -216,6 +220,9 @@ func (b *Budget) serve(now time.Time) {
 		b.timer = time.AfterFunc(next, b.tick)
 	}
 }
+
+// reserve is what is left to private streams.
+func (b *Budget) reserve() float64 { return float64(max(1, b.Connects) / 4) }
 
 func (b *Budget) tick() {
 	b.mu.Lock()

@@ -74,9 +74,9 @@ func TestBudgetMaxOpen(t *testing.T) {
 		if err := b.Acquire(t.Context(), "host", false); err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, retryws.ErrLinks)
+		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errReset)
 		defer cancel()
-		if err := b.Acquire(ctx, "host", true); !errors.Is(err, retryws.ErrLinks) {
+		if err := b.Acquire(ctx, "host", true); !errors.Is(err, errReset) {
 			t.Errorf("Acquire = %v; want the cause of the context", err)
 		}
 		var got atomic.Bool

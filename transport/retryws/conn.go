@@ -103,5 +103,4 @@ var (
 	ErrRequested = errors.New("a new link was asked for")
 	ErrLost      = errors.New("the link was silent, and a re-read found events that it had not brought")
 	ErrExpired   = errors.New("the credentials have expired")
-	ErrLinks     = errors.New("no room for another open link")
 )

@@ -3,6 +3,7 @@ package retryws
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -17,9 +18,15 @@ const (
 // A turnover is a second link beside the first.
 type turnover struct {
 	cancel context.CancelFunc // of opening it
-	opened chan *link         // yields it, or nil; has room for one
+	opened chan opened        // has room for one
 	link   *link              // once it is open
 	until  time.Time          // it has to take over
+}
+
+// opened is a second link, or why there is none.
+type opened struct {
+	link *link
+	err  error
 }
 
 // live serves a link until it has ended, and returns it. If a second link takes over, that is served then.
@@ -54,21 +61,26 @@ func (s *Session) live(ctx context.Context, a *link) *link {
 		age.Reset(s.age(a))
 	}
 	for {
-		var opened chan *link
+		var second chan opened
 		if b != nil {
-			opened = b.opened
+			second = b.opened
 		}
 		select {
 		case <-ctx.Done():
 			s.move(Draining)
 			a.finish(ending{sign: Lost, reason: Requested, err: ErrClosed}, CloseNormal)
-			s.abandon(b, ErrClosed)
+			if b != nil {
+				s.keep(ctx, b, look, s.abandon(b, ErrClosed))
+			}
 			s.bury(a)
 			return a
 		case <-a.ended:
 			s.bury(a)
-			if b == nil || b.link == nil || !s.succeed(b.link) {
-				s.abandon(b, ErrReplaced)
+			if b == nil {
+				return a
+			}
+			if b.link == nil || !s.succeed(b.link) {
+				s.keep(ctx, b, look, s.abandon(b, ErrReplaced))
 				return a
 			}
 			s.stats.reconnects[a.ending.reason].Add(1)
@@ -85,9 +97,10 @@ func (s *Session) live(ctx context.Context, a *link) *link {
 			begin(time.Now().Add(turnoverTime))
 		case <-age.C:
 			begin(time.Now().Add(turnoverTime))
-		case b.link = <-opened: // never without b, since opened is nil then
-			if b.link == nil {
-				b = s.keep(b, look)
+		case o := <-second:
+			if b.link = o.link; o.err != nil {
+				s.keep(ctx, b, look, o.err)
+				b = nil
 			}
 		case now := <-look.C:
 			switch {
@@ -96,8 +109,8 @@ func (s *Session) live(ctx context.Context, a *link) *link {
 				s.drain(ctx, a, b.link)
 				replaced()
 			case b.link != nil && over(b.link), !now.Before(b.until):
-				s.abandon(b, ErrReplaced)
-				b = s.keep(b, look)
+				s.keep(ctx, b, look, s.abandon(b, ErrReplaced))
+				b = nil
 			}
 		}
 	}
@@ -176,40 +189,44 @@ var never = time.Unix(1<<40, 0) // a notice that has been acted on
 // second opens a second link.
 func (s *Session) second(ctx context.Context, until time.Time) *turnover {
 	opening, cancel := context.WithDeadline(ctx, until)
-	b := &turnover{cancel: cancel, opened: make(chan *link, 1), until: until}
+	b := &turnover{cancel: cancel, opened: make(chan opened, 1), until: until}
 	s.tellOf(Change{Kind: TurnoverBegan})
 	go func() {
 		l, err := s.open(opening, ctx)
-		if err != nil {
-			s.tellOf(Change{Kind: TurnoverEnded, Err: err})
-			l = nil
-		}
-		b.opened <- l
+		b.opened <- opened{l, err}
 	}()
 	return b
 }
 
-// keep takes note that the first link stays until it dies.
-func (s *Session) keep(_ *turnover, look *time.Ticker) *turnover {
+// keep takes note that the first link stays until it dies. What the venue said about the second one counts.
+func (s *Session) keep(ctx context.Context, b *turnover, look *time.Ticker, err error) {
+	b.cancel()
 	look.Stop()
 	s.stats.kept.Add(1)
-	return nil
+	e := judge(err, true)
+	if e.sign == Unauthorized {
+		s.forget()
+	}
+	before := s.pace
+	_, hold := s.pace.wait(e, time.Now(), s.c.Rand())
+	s.pace.failures = before.failures
+	s.hold(ctx, e, hold)
+	s.tellOf(Change{Kind: TurnoverEnded, Err: fmt.Errorf("%w: %w", errKept, err)})
 }
 
-// abandon gives a second link up, and waits until it is gone.
-func (s *Session) abandon(b *turnover, why error) {
-	if b == nil {
-		return
-	}
+// abandon gives a second link up, waits until it is gone, and returns why it ended.
+func (s *Session) abandon(b *turnover, why error) error {
 	b.cancel()
 	if b.link == nil {
-		if b.link = <-b.opened; b.link == nil {
-			return
+		o := <-b.opened
+		if o.err != nil {
+			return o.err
 		}
+		b.link = o.link
 	}
 	b.link.finish(ending{sign: Lost, reason: Requested, err: why}, CloseNormal)
 	s.bury(b.link)
-	s.tellOf(Change{Kind: TurnoverEnded, Link: b.link.number, Err: errors.Join(errKept, b.link.ending.err)})
+	return &endError{b.link.ending}
 }
 
 var errKept = errors.New("the second link did not take over")

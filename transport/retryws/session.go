@@ -24,6 +24,7 @@ type Session struct {
 	books   chan struct{} // wakes the reconciler
 	renewed chan struct{} // new credentials
 	done    chan struct{} // closed when Run has returned
+	pace    pace          // the supervisor's
 
 	mu        sync.Mutex
 	begun     bool

@@ -12,7 +12,6 @@ const haltAgain = time.Second
 
 // supervise opens one link after the other.
 func (s *Session) supervise(ctx context.Context) error {
-	var p pace
 	refused := false // the credentials, since a link was ready
 	for {
 		l, err := s.open(ctx, ctx)
@@ -24,7 +23,7 @@ func (s *Session) supervise(ctx context.Context) error {
 			e = l.ending
 			refused = refused && l.readyAt.IsZero()
 			if l.stable {
-				p.failures = 0
+				s.pace.failures = 0
 			}
 		}
 		if ctx.Err() != nil {
@@ -38,7 +37,7 @@ func (s *Session) supervise(ctx context.Context) error {
 			}
 			refused = true
 		}
-		s.pause(ctx, &p, e)
+		s.pause(ctx, e)
 	}
 }
 
@@ -54,11 +53,11 @@ func (s *Session) refuse(err error) error {
 }
 
 // pause waits before the next link.
-func (s *Session) pause(ctx context.Context, p *pace, e ending) {
-	failures := p.failures
-	wait, hold := p.wait(e, time.Now(), s.c.Rand())
+func (s *Session) pause(ctx context.Context, e ending) {
+	failures := s.pace.failures
+	wait, hold := s.pace.wait(e, time.Now(), s.c.Rand())
 	if e.reason == Requested { // no failure
-		p.failures = failures
+		s.pace.failures = failures
 		wait = time.Duration(s.c.Rand() * float64(backoffBase))
 	}
 	s.mu.Lock()
@@ -73,15 +72,23 @@ func (s *Session) pause(ctx context.Context, p *pace, e ending) {
 	}
 	s.mu.Unlock()
 	s.flush()
-	if !hold.IsZero() {
-		for _, b := range s.c.Budgets {
-			if err := b.Hold(ctx, s.host(), hold, e.err.Error()); err != nil {
-				s.tellOf(Change{Kind: Alerted, Reason: e.reason, Err: err})
-			}
-		}
-	}
+	s.hold(ctx, e, hold)
 	if sleep(ctx, wait) {
 		s.move(Idle)
+	}
+}
+
+// hold keeps all sessions from the host, if until is a time.
+func (s *Session) hold(ctx context.Context, e ending, until time.Time) {
+	if until.IsZero() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout) // a ban outlives this session
+	defer cancel()
+	for _, b := range s.c.Budgets {
+		if err := b.Hold(ctx, s.host(), until, e.err.Error()); err != nil {
+			s.tellOf(Change{Kind: Alerted, Reason: e.reason, Err: err})
+		}
 	}
 }
 
