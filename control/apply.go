@@ -69,13 +69,13 @@ func (r *Registry) Apply(ctx context.Context, set Set) (Difference, error) {
 	record := audit.Record{Decision: decisionConfig, Actor: set.Actor, Rule: set.Source, Config: set.Hash}
 	rows, added, d, err := r.compare(set)
 	if err != nil {
-		err = r.refuse(ctx, record, fmt.Errorf("configuration %s: %w", set.Hash, err))
+		err = r.refuse(ctx, record, fmt.Errorf("%s: %w", strings.TrimSpace("configuration "+set.Hash), err))
 		r.ReloadFailed(err)
 		return Difference{}, err
 	}
 	record.Validation = clip(d.String())
 	if err := r.record(ctx, record); err != nil {
-		err = fmt.Errorf("configuration %s: %w", set.Hash, err)
+		err = fmt.Errorf("%s: %w", strings.TrimSpace("configuration "+set.Hash), err)
 		r.ReloadFailed(err)
 		return Difference{}, err
 	}
