@@ -46,13 +46,13 @@ type kept struct {
 
 // A change can be taken back.
 type change struct {
-	of  *side
 	old Level
+	ask bool
 }
 
 // NewBook returns an EMPTY book that follows the rules, which are not modified afterwards.
 func NewBook(symbol string, r *Rules) *Book {
-	return &Book{rules: r, symbol: symbol, asks: side{asks: true}, spare: [2]side{{}, {asks: true}}}
+	return &Book{rules: r, symbol: symbol, asks: newSide(true), spare: [2]side{newSide(false), newSide(true)}}
 }
 
 // State returns the state. A book that lags is STALE although its sequence is clean.

@@ -302,7 +302,7 @@ func TestKuCoinIgnoresPriceZero(t *testing.T) {
 
 func TestSide(t *testing.T) {
 	for _, asks := range []bool{false, true} {
-		s := &side{asks: asks}
+		s := new(newSide(asks))
 		if _, ok := s.best(); ok {
 			t.Error("an empty side has a best level")
 		}

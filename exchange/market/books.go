@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/relent-go/relent/backoff"
@@ -30,8 +32,8 @@ type Books struct {
 	Rand        func() float64 // uniform in [0,1), safe for concurrent use; default math/rand/v2
 
 	roster roster
-	mu     sync.RWMutex
-	books  map[string]*entry // guarded by mu
+	books  atomic.Pointer[map[string]*entry] // what it points to is not modified
+	mu     sync.Mutex                        // held to replace books
 }
 
 // The times of repairs.
@@ -54,25 +56,34 @@ type BookStats struct {
 func (b *Books) Add(symbol string, weight float64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	e := b.books[symbol]
+	e := b.entry(symbol)
 	if e == nil {
-		if b.books == nil {
-			b.books = make(map[string]*entry)
-		}
 		e = &entry{books: b, book: NewBook(symbol, &b.Rules)}
 		e.errand.do = e.repair
-		b.books[symbol] = e
+		all := b.clone()
+		all[symbol] = e
+		b.books.Store(&all)
 	}
 	b.roster.weigh(&e.errand, weight)
+}
+
+// clone returns a copy of all books. The caller holds mu.
+func (b *Books) clone() map[string]*entry {
+	all := make(map[string]*entry)
+	if old := b.books.Load(); old != nil {
+		maps.Copy(all, *old)
+	}
+	return all
 }
 
 // Remove forgets a symbol. Its consumers see an EMPTY book.
 func (b *Books) Remove(symbol string) {
 	b.mu.Lock()
-	e := b.books[symbol]
-	delete(b.books, symbol)
-	b.mu.Unlock()
-	if e != nil {
+	defer b.mu.Unlock()
+	if e := b.entry(symbol); e != nil {
+		all := b.clone()
+		delete(all, symbol)
+		b.books.Store(&all)
 		e.stop(time.Now())
 	}
 }
@@ -93,9 +104,10 @@ func (b *Books) Run(ctx context.Context) error {
 }
 
 func (b *Books) entry(symbol string) *entry {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	return b.books[symbol]
+	if all := b.books.Load(); all != nil {
+		return (*all)[symbol]
+	}
+	return nil
 }
 
 // Top returns the best levels of a symbol. It is not SYNCED if there are none.
@@ -134,10 +146,10 @@ func (b *Books) Invalidate(symbol string, reason error) {
 
 // Stats returns the sums over all symbols.
 func (b *Books) Stats() BookStats {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	var sum BookStats
-	for _, e := range b.books {
+	for _, e := range b.clone() {
 		e.mu.Lock()
 		sum.Received += e.counts.Received
 		sum.Stale += e.counts.Stale

@@ -6,7 +6,7 @@ import (
 )
 
 func sides(bids, asks string) (*side, *side) {
-	b, a := &side{}, &side{asks: true}
+	b, a := new(newSide(false)), new(newSide(true))
 	b.load(levels(bids))
 	a.load(levels(asks))
 	return b, a
@@ -74,7 +74,7 @@ func TestTurnsChecksum(t *testing.T) {
 
 func TestChecksumDepth(t *testing.T) {
 	for sum, depth := range map[Checksum]int{KrakenTop10: 10, BitgetTop25: 25, BitfinexTop25: 25} {
-		bids, asks := &side{}, &side{asks: true}
+		bids, asks := new(newSide(false)), new(newSide(true))
 		for i := range 40 {
 			bids.set(Level{Number{whole: uint64(100 - i)}, num("1")})
 			asks.set(Level{Number{whole: uint64(101 + i)}, num("1")})

@@ -28,6 +28,7 @@ func (f *Frame) reset() {
 // safe for concurrent use. Make one with [NewDecoder] for each connection.
 type Decoder struct {
 	read     func(*Decoder, *scanner, *Frame)
+	scanner  scanner
 	names    map[string]string
 	channels map[int64]channel // of Bitfinex, by number
 }
@@ -54,10 +55,11 @@ func (d *Decoder) Decode(message []byte, f *Frame) error {
 	if string(message) == "pong" { // OKX and Bitget answer so
 		return nil
 	}
-	s := scan(message)
-	if s.err == nil {
-		d.read(d, &s, f)
+	s := &d.scanner
+	if *s = scan(message); s.err == nil {
+		d.read(d, s, f)
 	}
+	s.b = nil
 	if s.err != nil {
 		about := f.about
 		f.reset()

@@ -8,7 +8,7 @@ func binance(d *Decoder, s *scanner, f *Frame) {
 	if s.peek() == '{' && s.has("stream") {
 		s.enter("data")
 	}
-	switch kind := string(s.word("e")); kind {
+	switch kind := s.word("e"); string(kind) {
 	case "depthUpdate":
 		binanceDepth(d, s, f)
 	case "trade":

@@ -55,7 +55,7 @@ func ExampleTrades() {
 	trades := &market.Trades{
 		Rules: rules,
 		Page: func(_ context.Context, p market.TradePage) ([]market.Trade, error) {
-			return []market.Trade{{Symbol: p.Symbol, ID: p.First}}, nil // the venue has lost the second
+			return []market.Trade{{Symbol: p.Symbol, ID: 2}}, nil // the venue has lost number 3
 		},
 	}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -15,41 +15,45 @@ type Level struct {
 // price, so few levels move, and the search begins there.
 type side struct {
 	levels []Level
-	asks   bool // the lowest price is the best, not the highest
+	flip   uint64 // all ones on the side of asks, where the lowest price is the best: it turns the order round
 }
 
-// order is negative if a is worse than b.
-func (s *side) order(a, b Number) int {
-	if s.asks {
-		return b.Cmp(a)
+func newSide(asks bool) side {
+	if asks {
+		return side{flip: 1<<64 - 1}
 	}
-	return a.Cmp(b)
+	return side{}
 }
 
-// near is how many of the best levels are looked at one by one before the search by halves.
-const near = 8
-
-// find returns where price is, or belongs.
+// find returns where price is, or belongs. It doubles its steps from the best price, and then halves them.
 func (s *side) find(price Number) (int, bool) {
-	high := len(s.levels)
-	for stop := max(0, high-near); high > stop; high-- {
-		if c := s.order(s.levels[high-1].Price, price); c <= 0 {
-			if c == 0 {
-				return high - 1, true
-			}
-			return high, false
+	hi, lo := price.whole^s.flip, price.part>>decimalBits^s.flip
+	n := len(s.levels)
+	low, high, step := 0, n, 1
+	for i := n - 1; i >= 0; i = n - step {
+		p := &s.levels[i].Price
+		h, l := p.whole^s.flip, p.part>>decimalBits^s.flip
+		if h < hi || h == hi && l < lo {
+			low = i + 1
+			break
 		}
+		if h == hi && l == lo {
+			return i, true
+		}
+		high = i
+		step *= 2
 	}
-	low := 0
 	for low < high {
-		mid := int(uint(low+high) / 2)
-		switch c := s.order(s.levels[mid].Price, price); {
-		case c == 0:
-			return mid, true
-		case c < 0:
-			low = mid + 1
+		i := int(uint(low+high) / 2)
+		p := &s.levels[i].Price
+		h, l := p.whole^s.flip, p.part>>decimalBits^s.flip
+		switch {
+		case h < hi || h == hi && l < lo:
+			low = i + 1
+		case h == hi && l == lo:
+			return i, true
 		default:
-			high = mid
+			high = i
 		}
 	}
 	return low, false
@@ -105,7 +109,12 @@ func (s *side) load(levels []Level) error {
 			s.levels = append(s.levels, l)
 		}
 	}
-	by := func(a, b Level) int { return s.order(a.Price, b.Price) }
+	by := func(a, b Level) int {
+		if s.flip != 0 {
+			return b.Price.Cmp(a.Price)
+		}
+		return a.Price.Cmp(b.Price)
+	}
 	if !slices.IsSortedFunc(s.levels, by) {
 		slices.SortFunc(s.levels, by)
 	}

@@ -5,24 +5,32 @@ import "fmt"
 // change applies the levels of a delta, all of them or, if the outcome cannot be right, none.
 func (b *Book) change(d *Delta) error {
 	b.undo = b.undo[:0]
-	err := b.set(&b.bids, d.Bids)
+	err := b.set(false, d.Bids)
 	if err == nil {
-		err = b.set(&b.asks, d.Asks)
+		err = b.set(true, d.Asks)
 	}
 	if err == nil {
-		b.cut(&b.bids)
-		b.cut(&b.asks)
+		b.cut(&b.bids, false)
+		b.cut(&b.asks, true)
 		err = b.check(&b.bids, &b.asks, d.Sum, d.Summed)
 	}
 	if err != nil {
 		for i := len(b.undo) - 1; i >= 0; i-- {
-			b.undo[i].of.set(b.undo[i].old)
+			b.of(b.undo[i].ask).set(b.undo[i].old)
 		}
 	}
 	return err
 }
 
-func (b *Book) set(s *side, levels []Level) error {
+func (b *Book) of(ask bool) *side {
+	if ask {
+		return &b.asks
+	}
+	return &b.bids
+}
+
+func (b *Book) set(ask bool, levels []Level) error {
+	s := b.of(ask)
 	for _, l := range levels {
 		if l.Price.Zero() {
 			if b.rules.Sequence == KuCoinRange {
@@ -30,19 +38,19 @@ func (b *Book) set(s *side, levels []Level) error {
 			}
 			return fmt.Errorf("%w: price 0", ErrLevels)
 		}
-		b.undo = append(b.undo, change{s, s.set(l)})
+		b.undo = append(b.undo, change{s.set(l), ask})
 	}
 	return nil
 }
 
 // cut takes away what lies deeper than the subscribed depth: the venue says nothing more about it.
-func (b *Book) cut(s *side) {
+func (b *Book) cut(s *side, ask bool) {
 	n := len(s.levels) - b.rules.Depth
 	if b.rules.Depth <= 0 || n <= 0 {
 		return
 	}
 	for _, l := range s.levels[:n] {
-		b.undo = append(b.undo, change{s, l})
+		b.undo = append(b.undo, change{l, ask})
 	}
 	s.levels = append(s.levels[:0], s.levels[n:]...)
 }
@@ -76,7 +84,7 @@ func (b *Book) load(bids, asks []Level, sum uint32, summed bool) error {
 			return fmt.Errorf("%w: price 0", ErrLevels)
 		}
 		b.undo = b.undo[:0]
-		b.cut(s)
+		b.cut(s, i == 1)
 	}
 	if err := b.check(&b.spare[0], &b.spare[1], sum, summed); err != nil {
 		return err

@@ -83,7 +83,7 @@ func (w *world) flush() Delta {
 
 func (w *world) sum(d *Delta) {
 	if w.rules.Checksum != NoChecksum {
-		bids, asks := &side{}, &side{asks: true}
+		bids, asks := new(newSide(false)), new(newSide(true))
 		bids.load(w.levels(false))
 		asks.load(w.levels(true))
 		_, text := w.rules.Checksum.holds(1, bids, asks, nil)
