@@ -12,7 +12,7 @@ require github.com/alpacahq/alpaca-trade-api-go/v3 v3.9.1
 
 require github.com/prometheus/client_model v0.6.3
 
-require go.yaml.in/yaml/v3 v3.0.6 // indirect
+require go.yaml.in/yaml/v3 v3.0.6
 
 require (
 	github.com/adshao/go-binance/v2 v2.8.7
