@@ -301,7 +301,7 @@ func TestPresetRates(t *testing.T) {
 	for _, test := range []struct {
 		name      string
 		low, high float64
-	}{{"calm", 0, 0}, {"lossy", 0.06, 0.08}, {"storm", 0.25, 0.30}} {
+	}{{"calm", 0, 0}, {"lossy", 0.06, 0.08}, {"storm", 0.30, 0.36}} {
 		faults, err := Preset(test.name)
 		if err != nil {
 			t.Fatal(err)

@@ -16,7 +16,7 @@ import (
 //   - late: 4 in 100 requests are held for up to 6 s and forwarded, 2 in 100 wait in the engine for up to 10 s, half of
 //     the order reads lag by up to 3 s.
 //   - ratelimit: about 10 in 100 are refused: 429 with and without a hint, -1008, and a ban now and then.
-//   - storm: about 28 in 100 suffer, from everything, 429 and -1021 included; streams as under ws.
+//   - storm: about 33 in 100 suffer, from everything, 429 and -1021 included; streams as under ws.
 //   - outage: nothing answers for 10 s, then a brown-out of 30 s in which more than half of the requests suffer.
 //   - ws: every way in which streams fail: refused and limited connects, short lives, half-open ones, gaps, duplicates,
 //     frames in the wrong order or late, stale snapshots, reports before answers.

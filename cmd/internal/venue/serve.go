@@ -51,6 +51,7 @@ type call struct {
 	lag          time.Duration // of the replica that answers
 	stale        time.Duration // of a depth snapshot
 	ignoreWindow bool
+	release      func()                                   // undoes it when the request is done
 	stress       func(e *engine, now time.Time) *apiError // what a fault does to the engine first
 	steps        []float64                                // in which an order is filled, by a fault
 	stepDelay    time.Duration
@@ -257,6 +258,9 @@ func (v *Venue) forward(c *call) (value any, err *apiError, ok bool) {
 		}
 	}
 	value, err = c.route.serve(c.world.engine, c, now)
+	if c.release != nil {
+		c.release()
+	}
 	return value, err, true
 }
 

@@ -67,7 +67,7 @@ func (c *call) targets(e *engine) []*order {
 	return nil
 }
 
-// takeBalance locks what a new order would pay with, for as long as the rule says.
+// takeBalance locks what a new order would pay with, for as long as the rule says, at least for this request.
 func (v *Venue) takeBalance(c *call, e *engine, f *Fault) *apiError {
 	m := e.markets[c.symbol]
 	if m == nil {
@@ -79,6 +79,10 @@ func (v *Venue) takeBalance(c *call, e *engine, f *Fault) *apiError {
 	}
 	taken := a.of(asset).free
 	a.lock(asset, taken)
+	if f.Delay == 0 {
+		c.release = func() { a.unlock(asset, taken) }
+		return nil
+	}
 	release := func() {
 		if v.wait(f.Delay) {
 			v.mu.Lock()
