@@ -37,10 +37,11 @@ type health struct {
 	components map[string]*component
 	order      []*component // dependencies before their dependants
 
-	ctx    context.Context // of all checks; made at first use
-	cancel context.CancelFunc
-	checks sync.WaitGroup
-	closed bool
+	ctx      context.Context // of all checks; made at first use
+	cancel   context.CancelFunc
+	checks   sync.WaitGroup
+	underway int // checks
+	closed   bool
 }
 
 // Health returns how the process is, in less than 100 ms whatever the checks do. It starts the checks whose answers are too
@@ -96,6 +97,7 @@ func (r *Registry) refresh(chosen func(*component) bool) (pending []chan struct{
 		}
 		if c.stale(at) {
 			c.running, c.started = make(chan struct{}), at
+			h.underway++
 			h.checks.Go(func() { r.run(h.ctx, c) })
 		}
 		if c.running != nil && !c.stuck(at) {
@@ -112,8 +114,12 @@ func (r *Registry) run(ctx context.Context, c *component) {
 	h.mu.Lock()
 	done := c.running
 	c.learn(refused, err, time.Now())
+	h.underway--
+	judge := c.watched || h.underway == 0 // else each of many answers would judge all components
 	h.mu.Unlock()
-	r.look()
+	if judge {
+		r.look()
+	}
 	close(done) // last, so that who waits for it sees what became of it
 }
 

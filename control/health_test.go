@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -185,39 +186,63 @@ func TestHealthTable(t *testing.T) {
 	}
 }
 
-// However many checks hang, the answer comes within 100 ms: on a real clock, too.
+// However many checks hang, the answer comes within 100 ms, with what the others found.
 func TestHangingChecksDelayNobody(t *testing.T) {
-	r := &control.Registry{}
-	release := make(chan struct{})
+	synctest.Test(t, func(t *testing.T) {
+		r, release := hanging(t)
+		began := time.Now()
+		h := r.Health(t.Context())
+		if took := time.Since(began); took != 80*time.Millisecond {
+			t.Errorf("%v; want 80ms", took)
+		}
+		unknown := 0
+		for _, c := range h.Components {
+			if c.State == "unknown" && c.Running {
+				unknown++
+			}
+		}
+		if unknown != 50 {
+			t.Errorf("%d unknown; want 50", unknown)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		if err := r.Close(ctx); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "hangs49") {
+			t.Errorf("Close = %v; want the names of those that hang", err)
+		}
+		close(release)
+		shut(t, r)
+		if h := r.Health(t.Context()); len(h.Components) != 100 {
+			t.Errorf("%d components after Close; want all, as they were", len(h.Components))
+		}
+	})
+}
+
+// hanging returns a registry of 100 components, of which the checks of 50 hang until they are released.
+func hanging(t *testing.T) (*control.Registry, chan struct{}) {
+	r, release := &control.Registry{}, make(chan struct{})
 	for i := range 50 {
 		add(t, r, control.Component{Name: fmt.Sprintf("hangs%02d", i), Check: (&check{hangs: release}).run})
 		add(t, r, control.Component{Name: fmt.Sprintf("works%02d", i), Check: new(check).run})
 	}
-	began := time.Now()
-	h := r.Health(t.Context())
-	took := time.Since(began)
-	if took >= 100*time.Millisecond {
-		t.Errorf("%v; want less than 100ms", took)
-	}
-	unknown := 0
-	for _, c := range h.Components {
-		if c.State == "unknown" && c.Running {
-			unknown++
+	return r, release
+}
+
+// It does so on a real clock, too, unless the machine has no time for us at all.
+func TestHangingChecksDelayNobodyForReal(t *testing.T) {
+	r, release := hanging(t)
+	var took []time.Duration
+	for range 10 {
+		began := time.Now()
+		r.Health(t.Context())
+		if took = append(took, time.Since(began)); took[len(took)-1] < 100*time.Millisecond {
+			break
 		}
 	}
-	if unknown != 50 {
-		t.Errorf("%d unknown; want 50", unknown)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
-	defer cancel()
-	if err := r.Close(ctx); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "hangs49") {
-		t.Errorf("Close = %v; want the names of those that hang", err)
+	if best := slices.Min(took); best >= 100*time.Millisecond {
+		t.Errorf("%v at best; want less than 100ms", best)
 	}
 	close(release)
 	shut(t, r)
-	if h := r.Health(t.Context()); len(h.Components) != 100 {
-		t.Errorf("%d components after Close; want all, as they were", len(h.Components))
-	}
 }
 
 // A thousand requests at once make one check.
