@@ -15,7 +15,7 @@ func RulesOf(p *exchange.Profile) Rules {
 		Fence: fence.Usable, Residual: fence.Residual,
 		ResendTaking: !resend.RestOnly, ResendWithin: resend.Within,
 		QueryClosed: sees.SeesClosed,
-		FirstWait:   plan.FirstWait, Spacing: plan.Spacing, Reads: plan.Reads, MinTotal: plan.MinTotal,
+		FirstWait:   max(plan.FirstWait, time.Millisecond), Spacing: plan.Spacing, Reads: plan.Reads, MinTotal: plan.MinTotal,
 		Budget:      max(time.Minute, plan.MinTotal),
 		AckIsEngine: p.AckIsEngine(), AmendKeepID: p.AmendKeepsID(),
 		IDPrefix: id.Prefix, IDInteger: id.Integer,
