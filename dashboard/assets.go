@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"regexp"
 	"strings"
 )
 
@@ -35,6 +36,9 @@ var kinds = map[string]string{
 	".svg": "image/svg+xml", ".html": "text/html; charset=utf-8",
 }
 
+// bare is what browsers do not need: indentation, and lines that are comments.
+var bare = regexp.MustCompile(`(?m)^[ \t]+(//.*\n)?|^//.*\n`)
+
 func newAssets() *assets {
 	a := &assets{by: map[string]asset{}}
 	sum := sha256.New()
@@ -42,6 +46,7 @@ func newAssets() *assets {
 	fs.WalkDir(root, ".", func(name string, d fs.DirEntry, _ error) error { // embedded files can be read
 		if kind := kinds[path.Ext(name)]; !d.IsDir() && kind != "" {
 			plain, _ := fs.ReadFile(root, name)
+			plain = bare.ReplaceAll(plain, nil)
 			sum.Write(plain)
 			a.by[name] = asset{kind, plain, pack(plain)}
 		}

@@ -15,7 +15,8 @@ import (
 
 // A Source is what the dashboard shows.
 type Source interface {
-	// View returns what can be seen now. It is called about twice a second.
+	// View returns what can be seen now. It is called about twice a second, and what
+	// it returned is kept: it must not change later.
 	View() control.View
 }
 

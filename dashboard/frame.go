@@ -39,7 +39,8 @@ func diff(from, to state) patch {
 
 // merge puts a newer patch over an older one. Neither is changed.
 func merge(older, newer patch) patch {
-	p := maps.Clone(older)
+	p := patch{}
+	maps.Copy(p, older)
 	for topic, values := range newer {
 		m := maps.Clone(p[topic])
 		if m == nil {

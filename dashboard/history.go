@@ -86,6 +86,20 @@ func (t *trail) lately(c count) (count, Number) {
 	return c.since(base), Number(c.at.Sub(base.at).Seconds())
 }
 
+// trend returns the calls a second of the last two minutes, a number for each point.
+func (t *trail) trend() []Number {
+	const most = 24
+	rates := make([]Number, 0, most)
+	for i := max(0, len(t.points)-most); i < len(t.points); i++ {
+		var calls uint32
+		for _, n := range t.points[(t.next+i)%len(t.points)].Outcomes {
+			calls += n
+		}
+		rates = append(rates, Number(float64(calls)/t.step.Seconds()))
+	}
+	return rates
+}
+
 // after returns the points later than a time.
 func (t *trail) after(at time.Time) []Point {
 	points := []Point{}

@@ -56,7 +56,7 @@ type Totals struct {
 	InFlight      int64             `json:"in_flight"`
 	Waiting       int64             `json:"waiting"`
 	Unknown       int64             `json:"unknown"` // orders of unknown outcome
-	Open          int               `json:"open"`    // circuits that let nothing or little through
+	Open          int               `json:"open"`    // circuits that let nothing through
 	Suppressed    map[string]uint64 `json:"suppressed"`
 }
 
@@ -88,7 +88,7 @@ func countOf(p *control.PolicyView, at time.Time) count {
 	return c
 }
 
-// since returns c less b. A counter that fell counts from zero.
+// since returns c less b. A counter that fell, because a process left the fleet, tells nothing.
 func (c count) since(b count) count {
 	for i := range c.outcomes {
 		c.outcomes[i] = less(c.outcomes[i], b.outcomes[i])
@@ -152,7 +152,7 @@ func (c count) byReason() map[string]uint64 {
 
 func less(a, b uint64) uint64 {
 	if a < b {
-		return a
+		return 0
 	}
 	return a - b
 }

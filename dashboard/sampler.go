@@ -55,7 +55,7 @@ func (s *sampler) take(v control.View, now time.Time, stats Stats) state {
 	for _, t := range topics {
 		st[t] = map[string]json.RawMessage{}
 	}
-	st["series"] = s.policies(v, now, st["policies"])
+	st["series"] = s.policies(v, now, st["policies"], st["trends"])
 	for _, c := range v.Circuits {
 		put(st["circuits"], c.Policy+"|"+c.Target, c)
 	}
@@ -82,7 +82,7 @@ func (s *sampler) take(v control.View, now time.Time, stats Stats) state {
 		s.totals.Unknown += x.Unknown
 	}
 	for _, c := range v.Circuits {
-		if c.State == "open" || c.State == "isolated" || c.State == "half_open" {
+		if c.State == "open" || c.State == "isolated" {
 			s.totals.Open++
 		}
 	}
@@ -104,8 +104,8 @@ func overview(o map[string]json.RawMessage, v control.View, t Totals, stats Stat
 	put(o, "config", v.Config)
 }
 
-// policies fills in the rows, and returns the newest point of the totals, if there is a new one.
-func (s *sampler) policies(v control.View, now time.Time, into map[string]json.RawMessage) map[string]json.RawMessage {
+// policies fills in the rows and their trends, and returns the newest point of the totals, if there is a new one.
+func (s *sampler) policies(v control.View, now time.Time, into, trends map[string]json.RawMessage) map[string]json.RawMessage {
 	series := map[string]json.RawMessage{}
 	s.rows = make(map[string]Row, len(v.Policies))
 	all := count{at: now}
@@ -126,6 +126,7 @@ func (s *sampler) policies(v control.View, now time.Time, into map[string]json.R
 		r := row(p, c, t)
 		s.rows[p.Name] = r
 		put(into, p.Name, r)
+		put(trends, p.Name, t.trend())
 	}
 	if len(v.Policies) > 0 {
 		s.total.bounds = [2][]float64{v.Policies[0].Call.Bounds, v.Policies[0].Attempt.Bounds}

@@ -30,9 +30,9 @@ const pages = {
 	events: ['Live tail', [Events]], audit: ['Audit', [Audit]], tuning: ['Tuning', [Tuning]],
 };
 
-const Nav = () => html`<nav aria-label="Views">${Object.entries(pages).map(([k, [name, , count]]) => { const n = count && count(); return html`<a href=${href({ panel: k })} aria-current=${view.value.panel === k ? 'page' : null} onClick=${e => { e.preventDefault(); go({ panel: k }); }}>${name}${n ? html`<span class="badge">${num(n)}</span>` : ''}</a>`; })}</nav>`;
+const Nav = () => html`<nav aria-label="Views">${Object.entries(pages).map(([k, [name, , count]]) => { const n = count && count(); return html`<a href=${href({ panel: k })} aria-current=${view.value.panel === k ? 'page' : null}>${name}${n ? html`<span class="badge">${num(n)}</span>` : ''}</a>`; })}</nav>`;
 
-const Tile = ({ name, value, sub, tone, to }) => html`<a class="tile" href=${href(to)} onClick=${e => { e.preventDefault(); go(to); }}><span>${name}</span><b class=${tone || ''}>${value}</b><small>${sub}</small></a>`;
+const Tile = ({ name, value, sub, tone, to }) => html`<a class="tile" href=${href(to)}><span>${name}</span><b class=${tone || ''}>${value}</b><small>${sub}</small></a>`;
 
 function Tiles() {
 	const t = topics.overview.value?.totals || {}, p = { panel: 'policies' };

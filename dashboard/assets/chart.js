@@ -83,8 +83,8 @@ export function Chart({ points, step, shown, names, min, max, slo, zoom }) {
 		if (from != null && Math.abs(to - from) > 5) zoom(Math.min(time(from), time(to)), Math.max(time(from), time(to)));
 		drag(null);
 	};
-	const t = at != null && canvas.current ? time(at) : 0, p = t && points.reduce((a, b) => (Math.abs(b.t / 1e3 - t) < Math.abs(a.t / 1e3 - t) ? b : a));
+	const t = at != null && canvas.current && time(at), p = t && points.reduce((a, b) => (Math.abs(b.t / 1e3 - t) < Math.abs(a.t / 1e3 - t) ? b : a));
 	return html`<div class="chart" aria-hidden="true"><canvas ref=${canvas} onPointerDown=${e => drag(where(e))} onPointerMove=${e => point(where(e))} onPointerUp=${up} onPointerLeave=${() => { point(null); drag(null); }} />
 		${at != null && html`<i class=${from == null ? 'cross' : 'brush'} style=${from == null ? { left: at + 'px' } : { left: Math.min(at, from) + 'px', width: Math.abs(at - from) + 'px' }} />`}
-		${p && html`<div class="tip" style=${at > canvas.current.clientWidth / 2 ? { right: canvas.current.clientWidth - at + 12 + 'px' } : { left: at + 12 + 'px' }}><b>${clock(p.t)}</b>${shown.filter(o => p.outcomes[o]).map(o => html`<span><i class=${'k' + o} />${words(names[o])}<b>${num(p.outcomes[o] / step)}/s</b></span>`)}</div>`}</div>`;
+		${!!p && html`<div class="tip" style=${at > canvas.current.clientWidth / 2 ? { right: canvas.current.clientWidth - at + 12 + 'px' } : { left: at + 12 + 'px' }}><b>${clock(p.t)}</b>${shown.filter(o => p.outcomes[o]).map(o => html`<span><i class=${'k' + o} />${words(names[o])}<b>${num(p.outcomes[o] / step)}/s</b></span>`)}</div>`}</div>`;
 }

@@ -7,7 +7,7 @@ export function num(x) {
 	const a = Math.abs(x);
 	if (a >= 1e6) return (x / 1e6).toFixed(a < 1e7 ? 2 : 1) + ' M';
 	if (a >= 1e4) return (x / 1e3).toFixed(1) + ' k';
-	if (a >= 100 || Number.isInteger(x)) return String(Math.round(x));
+	if (a >= 10 || Number.isInteger(x)) return String(Math.round(x));
 	return x.toFixed(a < 1 ? 2 : 1);
 }
 
@@ -20,7 +20,7 @@ export function pct(x) {
 	const p = x * 100;
 	if (p === 100 || p === 0) return p + ' %';
 	if (p > 99.99) return '> 99.99 %';
-	return (p < 0.1 ? p.toFixed(2) : p > 99 ? (Math.floor(p * 100) / 100).toFixed(2) : p.toFixed(1)) + ' %';
+	return (p < 0.1 ? p.toFixed(2) : p >= 90 ? (Math.floor(p * 100) / 100).toFixed(2) : p.toFixed(1)) + ' %';
 }
 
 export function dur(s) {

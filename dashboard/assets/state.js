@@ -3,7 +3,7 @@ import { signal, computed, batch, effect } from './vendor/signals.js';
 import { connect } from './stream.js';
 import { parse } from './filter.js';
 
-const names = ['overview', 'policies', 'series', 'circuits', 'budgets', 'stops', 'venues', 'components', 'findings', 'instances'];
+const names = ['overview', 'policies', 'trends', 'series', 'circuits', 'budgets', 'stops', 'venues', 'components', 'findings', 'instances'];
 export const topics = Object.fromEntries(names.map(n => [n, signal(null)]));
 export const list = t => Object.values(topics[t].value || {});
 export const me = signal(null);
@@ -19,6 +19,14 @@ export const note = signal(''); // said to assistive technology
 const defaults = { panel: 'overview', range: '5m', filter: '', sort: '', paused: '', policy: '', zoom: '', slo: '99.9' };
 const read = () => ({ ...defaults, ...Object.fromEntries(new URLSearchParams(location.search)) });
 export const view = signal(read());
+// Links within the page do not load it again.
+addEventListener('click', e => {
+	const a = e.target.closest('a[href^="?"]');
+	if (!a || e.ctrlKey || e.metaKey || e.shiftKey) return;
+	e.preventDefault();
+	history.pushState(null, '', a.getAttribute('href'));
+	view.value = read();
+});
 addEventListener('popstate', () => (view.value = read()));
 
 export const href = change => {
@@ -61,7 +69,6 @@ export async function api(path, body, method) {
 
 // The newest frame waits here until the next time the screen is drawn.
 let waiting, ring = [], dropped = 0, drawn = {}, asked;
-export const sparks = {};
 
 function draw() {
 	asked = false;
@@ -113,7 +120,4 @@ export async function start() {
 }
 export const reconnect = () => stream && stream.now();
 
-setInterval(() => {
-	now.value = Date.now();
-	if (!paused.value) for (const [k, r] of Object.entries(waiting?.policies || {})) (sparks[k] = [...(sparks[k] || []), r.calls || 0]).length > 60 && sparks[k].shift();
-}, 1000);
+setInterval(() => (now.value = Date.now()), 1000);

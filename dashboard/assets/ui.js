@@ -11,7 +11,7 @@ const paths = {
 	up: 'M3 8.5l3.2 3L13 5', open: 'M4 4l8 8M12 4l-8 8', half: 'M8 2v12M8 2a6 6 0 0 1 0 12', warn: 'M8 2.5l6 11H2zM8 6.5v3M8 11.4v.6',
 	info: 'M8 7v5M8 4v.5', lock: 'M4 7.5h8V13H4zM5.5 7.5V5a2.5 2.5 0 0 1 5 0v2.5', pause: 'M5.5 3v10M10.5 3v10', play: 'M5 3l8 5-8 5z',
 	stop: 'M5 2h6l3 3v6l-3 3H5l-3-3V5z', unknown: 'M5.5 6a2.5 2.5 0 1 1 3.6 2.2c-.8.4-1.1.8-1.1 1.6M8 12v.5', sun: 'M8 5a3 3 0 1 0 0 6 3 3 0 0 0 0-6M8 1v2M8 13v2M1 8h2M13 8h2',
-	slow: 'M3 11a5.5 5.5 0 1 1 10 0M8 10l2.5-4', rows: 'M2 4h12M2 8h12M2 12h12', table: 'M2 3h12v10H2zM2 7h12M7 3v10', link: 'M6 10l5-5M7 4h5v5',
+	slow: 'M3 11a5.5 5.5 0 1 1 10 0M8 10l2.5-4', rows: 'M2 4h12M2 8h12M2 12h12', table: 'M2 3h12v10H2zM2 7h12M7 3v10',
 };
 export const Icon = ({ name }) => html`<svg class="icon" viewBox="0 0 16 16" aria-hidden="true"><path d=${paths[name]} /></svg>`;
 
@@ -46,13 +46,13 @@ export const Loading = ({ rows = 5 }) => html`<div class="skeleton" role="status
 export const Button = ({ kind, icon, label, children, ...more }) => html`<button type="button" class=${'button ' + (kind || '')} aria-label=${label} title=${label} ...${more}>${icon && html`<${Icon} name=${icon} />`}${children}</button>`;
 
 // A number that leads to the events behind it.
-export const Behind = ({ filter, children, label }) => html`<a href=${href({ panel: 'events', filter })} aria-label=${label} onClick=${e => { if (!e.ctrlKey && !e.metaKey) { e.preventDefault(); go({ panel: 'events', filter }); } }}>${children}</a>`;
+export const Behind = ({ filter, children, label }) => html`<a href=${href({ panel: 'events', filter })} aria-label=${label}>${children}</a>`;
 
 export const Bar = ({ of, tone, label }) => html`<span class="bar ${tone || ''}" role="img" aria-label=${label}><i style=${{ width: Math.max(0, Math.min(1, of || 0)) * 100 + '%' }} /></span>`;
 
 export function Spark({ values }) {
-	const w = 72, hgt = 18, top = Math.max(...values, 1e-9);
-	return html`<svg class="spark" viewBox="0 0 ${w} ${hgt}" aria-hidden="true"><path d=${'M' + values.map((v, i) => (w - (values.length - 1 - i) * w / 59).toFixed(1) + ' ' + (hgt - 1 - v / top * (hgt - 3)).toFixed(1)).join('L')} /></svg>`;
+	const top = Math.max(...values, 1e-9), at = (v, i) => (72 - (values.length - 1 - i) * 72 / 23).toFixed(1) + ' ' + (17 - v / top * 14).toFixed(1);
+	return html`<svg class="spark" viewBox="0 0 72 18" aria-hidden="true">${values.length > 1 && html`<path d=${'M' + values.map(at).join('L')} />`}</svg>`;
 }
 
 // A Table sorts, and draws only the rows that can be seen when there are many.
@@ -74,7 +74,7 @@ export function Table({ id, cols, rows, keyOf, empty, loaded, label, height }) {
 	const from = many ? Math.max(0, Math.floor(top / row) - 8) : 0, to = many ? from + Math.ceil((height || 640) / row) + 16 : rows.length;
 	const sort = c => go({ sort: id + ':' + (by === c && key[0] !== '-' ? '-' : '') + c.key }, true);
 	return html`<div class="scroll" tabindex="0" role="region" aria-label=${label} style=${height && { maxHeight: height + 'px' }} onScroll=${e => many && scroll(e.currentTarget.scrollTop)}>
-		<table aria-rowcount=${rows.length}><thead><tr>${cols.map(c => html`<th scope="col" class=${c.num ? 'num' : ''} aria-sort=${by === c ? (key[0] === '-' ? 'descending' : 'ascending') : c.get && 'none'}>
+		<table aria-rowcount=${rows.length}><thead><tr>${cols.map(c => html`<th scope="col" class=${(c.num ? 'num ' : '') + (c.css || '')} aria-sort=${by === c ? (key[0] === '-' ? 'descending' : 'ascending') : c.get && 'none'}>
 			${c.get ? html`<button type="button" onClick=${() => sort(c)}>${c.label}</button>` : c.label}</th>`)}</tr></thead>
 		<tbody>${from > 0 && html`<tr class="space" style=${{ height: from * row + 'px' }} />`}
 			${rows.slice(from, to).map((r, i) => html`<tr key=${keyOf(r)} aria-rowindex=${from + i + 1} class=${r.class_ || ''}>${cols.map(c => html`<td class=${(c.num ? 'num ' : '') + (c.css || '')}>${c.show(r) ?? none}</td>`)}</tr>`)}

@@ -8,7 +8,7 @@ const cols = [
 	{ key: 'name', label: 'Budget', get: b => b.name, css: 'name', show: b => html`${b.name}<small>${(b.policies || []).length > 1 ? b.policies.length + ' policies' : ''}</small>` },
 	{ key: 'level', label: 'Left', get: b => b.level / b.max, css: 'level', show: b => html`<${Bar} of=${b.level / b.max} tone=${tone(b)} label=${pct(b.level / b.max) + ' left'} /><small>${num(b.level)} of ${num(b.max)}</small>` },
 	{ key: 'refill', label: 'Refill', num: true, get: b => b.refill, show: b => rate(b.refill) },
-	{ key: 'denied', label: 'Denied', num: true, get: b => b.denied_rate, show: b => html`<${Behind} filter=${'reason:budget'}><span class=${b.denied_rate > 0 ? 'warn' : ''}>${rate(b.denied_rate)}</span><//><small>${num(b.denied)} in all</small>` },
+	{ key: 'denied', label: 'Denied', num: true, css: 'two', get: b => b.denied_rate, show: b => html`<${Behind} filter=${'reason:budget'}><span class=${b.denied_rate > 0 ? 'warn' : ''}>${rate(b.denied_rate)}</span><//><small>${num(b.denied)} in all</small>` },
 	{ key: 'empty', label: 'Empty in', num: true, get: b => -(b.empty ?? 1e12), show: b => (b.level < 1 ? html`<span class="bad">empty</span>` : b.empty == null ? html`<span class="dim">holds</span>` : dur(b.empty)) },
 ];
 

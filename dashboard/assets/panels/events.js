@@ -8,7 +8,7 @@ const cols = [
 	{ key: 'at', label: 'Time', css: 'mono dim', show: n => clock(n.at, true) },
 	{ key: 'kind', label: 'Event', show: n => html`<span class=${'kind ' + (tones[n.kind] || '')}>${n.kind}</span>` },
 	{ key: 'policy', label: 'Policy', css: 'name', show: n => html`${n.policy || ''}${n.target ? html`<small>${n.target}</small>` : ''}` },
-	{ key: 'what', label: 'What', show: n => [n.attempt && 'attempt ' + n.attempt, n.class, words(n.outcome || n.reason), n.wait && 'waits ' + dur(n.wait / 1e9), n.elapsed && 'after ' + dur(n.elapsed / 1e9)].filter(Boolean).join(' · ') },
+	{ key: 'what', label: 'What', css: 'what', show: n => [n.attempt && 'attempt ' + n.attempt, n.class, words(n.outcome || n.reason), n.wait && 'waits ' + dur(n.wait / 1e9), n.elapsed && 'after ' + dur(n.elapsed / 1e9)].filter(Boolean).join(' · ') },
 	{ key: 'text', label: 'Text', css: 'text', show: n => html`<span title=${n.text}>${n.text || ''}</span>` },
 	{ key: 'trace', label: 'Trace', css: 'mono', show: n => (n.trace ? html`<button type="button" class="plain" title=${n.trace} onClick=${() => go({ panel: 'events', filter: 'trace:' + n.trace })}>${n.trace.slice(0, 8)}</button>` : '') },
 ];

@@ -18,7 +18,7 @@ export function Header() {
 	const [tone, word, more, icon] = stream();
 	const o = topics.overview.value || {}, box = useRef(), v = view.value;
 	return html`<header class="top">
-		<a class="brand" href="?" onClick=${e => { e.preventDefault(); go({ panel: 'overview' }); }}><svg viewBox="0 0 16 16" aria-hidden="true"><path d="M13 8a5 5 0 1 1-2-4M11 1v3.2H7.8" /></svg><b>relent</b></a>
+		<a class="brand" href=${href({ panel: '' })} aria-label="relent, overview"><svg viewBox="0 0 16 16" aria-hidden="true"><path d="M13 8a5 5 0 1 1-2-4M11 1v3.2H7.8" /></svg><b>relent</b></a>
 		<span class="who" title="instance">${o.instance || ''}</span>
 		<span class="chip ${tone}" id="stream" title=${conn.value.cause || 'age of the data: ' + dur(Math.max(0, now.value - heard.value) / 1000)}><${Icon} name=${icon} />${word}<small>${more}</small></span>
 		${conn.value.state === 'reconnecting' && html`<${Button} id="retry" onClick=${reconnect}>Retry now<//>`}

@@ -4,7 +4,7 @@ import { num, words, sum } from '../format.js';
 
 const why = {
 	budget: 'the budget was spent', breaker: 'the circuit was open', deadline: 'no time was left', not_retryable: 'it would fail again', stopped: 'an operator stopped it',
-	unknown_outcome: 'it may have worked', limit: 'attempts were used up', validate: 'the state had changed', nested: 'an outer call retries',
+	unknown_outcome: 'it may have worked', limit: 'a limit was reached', validate: 'the state had changed', nested: 'an outer call retries',
 };
 
 export default function Reasons() {
