@@ -114,13 +114,19 @@ func TestBuildWithTooManyScopes(t *testing.T) {
 	if _, err := file(t, strings.ReplaceAll(b.String(), "kind: orders", "messages: 5")).Build(nil); err == nil || !strings.Contains(err.Error(), "halt.scopes.") {
 		t.Errorf("limits: %v; want an error", err)
 	}
-	policies := "version: 1\npolicies:\n"
-	for i := range 1100 {
-		policies += "  " + strings.Repeat("x", i%100+1) + "." + strings.Repeat("y", i/100+1) + ": {gates: [halt]}\n"
-	}
-	if _, err := file(t, policies).Build(nil); err == nil || !strings.Contains(err.Error(), "policies.") {
+	if _, err := file(t, tooManyScopes()).Build(nil); err == nil || !strings.Contains(err.Error(), "policies.") {
 		t.Errorf("policies: %v; want an error", err)
 	}
+}
+
+// tooManyScopes is a valid file from which nothing can be built.
+func tooManyScopes() string {
+	var b strings.Builder
+	b.WriteString("version: 1\npolicies:\n")
+	for i := range 1100 {
+		b.WriteString("  " + strings.Repeat("x", i%100+1) + "." + strings.Repeat("y", i/100+1) + ": {gates: [halt]}\n")
+	}
+	return b.String()
 }
 
 const before1 = `version: 1
@@ -271,14 +277,14 @@ func TestDiff(t *testing.T) {
 	b := file(t, "version: 1\npolicies: {a.b: {max_attempts: 3, gates: [halt, budget.x], nested: true}}\nserver: {store: \"sqlite:two\", drain: 5s}\nbudgets: {x: {max: 2.5, ceiling_min: 0}}\nhalt: {lease: 3s}\n")
 	want := []Change{
 		{Path: "policies.a.b.max_attempts", From: "2", To: "3"},
+		{Path: "policies.a.b.nested", To: "true"},
 		{Path: "policies.a.b.gates", From: "[halt]", To: "[halt, budget.x]"},
 		{Path: "policies.c.d", From: "{}"},
 		{Path: "budgets.x.max", From: "0", To: "2.5"},
-		{Path: "server.store", From: "***", To: "***", Restart: true},
-		{Path: "server.drain", From: "0s", To: "5s"},
-		{Path: "policies.a.b.nested", To: "true"},
 		{Path: "budgets.x.ceiling_min", To: "0"},
 		{Path: "halt.lease", To: "3s", Restart: true},
+		{Path: "server.store", From: "***", To: "***", Restart: true},
+		{Path: "server.drain", From: "0s", To: "5s"},
 	}
 	got := Diff(&a.Content, &b.Content)
 	if len(got) != len(want) {

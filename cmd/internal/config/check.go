@@ -18,6 +18,7 @@ import (
 	breakers "github.com/relent-go/relent/gate/breaker/profile"
 	"github.com/relent-go/relent/gate/budget"
 	budgets "github.com/relent-go/relent/gate/budget/profile"
+	"github.com/relent-go/relent/gate/halt"
 	"github.com/relent-go/relent/retry"
 )
 
@@ -32,6 +33,9 @@ func (l *loader) check(c *Content) {
 		l.mistakes(path, p.checked(name).Check())
 		if p.Component != "" {
 			l.component(join(path, "component"), p.Component, c)
+		}
+		if parts := p.scope(name); p.Scope == "" && len(parts) > halt.MaxDepth && contains(p.Gates, "halt") {
+			l.note(l.keyOf(path), path, Contradiction, "%s: the name has %d parts, and the emergency stop takes %d: say a scope", dotted(path), len(parts), halt.MaxDepth)
 		}
 		if p.Scope != "" && !scopeNames.MatchString(p.Scope) {
 			l.note(l.valueOf(join(path, "scope")), join(path, "scope"), BadValue, "%s: want up to 8 parts with slashes between them, such as equities/binance", dotted(join(path, "scope")))
@@ -323,6 +327,12 @@ func (l *loader) limit(path string, m Limit, name string) {
 		}
 	}
 	if m.kind() != "" {
+		// What 0 stands for is no mistake.
+		for _, n := range []**int{&m.Retries, &m.AttemptsPerParent, &m.MaxWaiters} {
+			if *n != nil && **n == 0 {
+				*n = new(1)
+			}
+		}
 		l.mistakes(path, m.gate(name).Check())
 	}
 }

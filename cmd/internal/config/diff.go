@@ -1,7 +1,10 @@
 package config
 
 import (
+	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -16,31 +19,18 @@ type Change struct {
 
 // Diff returns what differs from a to b, in the order of the format; names are in alphabetical order.
 func Diff(a, b *Content) []Change {
-	type pair struct{ from, to entry }
-	var order []string
-	values := map[string]*pair{}
-	for i, c := range []*Content{a, b} {
-		for _, e := range flatten(c) {
-			p := values[e.path]
-			if p == nil {
-				p = &pair{}
-				values[e.path] = p
-				order = append(order, e.path)
-			}
-			if i == 0 {
-				p.from = e
-			} else {
-				p.to = e
-			}
+	from, to := flatten(a), flatten(b)
+	both := map[string]string{} // path by key
+	for _, entries := range []map[string]entry{from, to} {
+		for key, e := range entries {
+			both[key] = dotted(e.path)
 		}
 	}
 	var changes []Change
-	for _, path := range order {
-		p := values[path]
-		if p.from.text == p.to.text {
-			continue
+	for _, key := range slices.Sorted(maps.Keys(both)) {
+		if path := both[key]; from[key].text != to[key].text {
+			changes = append(changes, Change{Path: path, From: from[key].shown(), To: to[key].shown(), Restart: fixed(path)})
 		}
-		changes = append(changes, Change{Path: dotted(path), From: p.from.shown(), To: p.to.shown(), Restart: fixed(dotted(path))})
 	}
 	return changes
 }
@@ -67,15 +57,15 @@ func (e entry) shown() string {
 	return e.text
 }
 
-// flatten returns the fields that a file gives.
-func flatten(c *Content) []entry {
-	var all []entry
-	collect("", reflect.ValueOf(c).Elem(), &field{}, &all)
+// flatten returns the fields that a file gives, by keys that sort in the order of the format.
+func flatten(c *Content) map[string]entry {
+	all := map[string]entry{}
+	collect("", "", reflect.ValueOf(c).Elem(), &field{}, all)
 	return all
 }
 
-func collect(path string, v reflect.Value, f *field, all *[]entry) {
-	add := func(text string) { *all = append(*all, entry{path, text, f.secret}) }
+func collect(key, path string, v reflect.Value, f *field, all map[string]entry) {
+	add := func(text string) { all[key] = entry{path, text, f.secret} }
 	if v.Kind() == reflect.Pointer {
 		if v.IsNil() {
 			return
@@ -98,18 +88,18 @@ func collect(path string, v reflect.Value, f *field, all *[]entry) {
 	}
 	switch v.Kind() {
 	case reflect.Struct:
-		n := len(*all)
+		n := len(all)
 		for _, row := range tableOf(v.Type()).fields {
-			collect(join(path, row.name), v.Field(row.index), &row, all)
+			collect(join(key, fmt.Sprintf("%03d", row.index)), join(path, row.name), v.Field(row.index), &row, all)
 		}
-		if len(*all) == n && path != "" {
+		if len(all) == n && path != "" {
 			add("{}")
 		}
 	case reflect.Map:
 		for _, name := range sortedKeys(v) {
 			item := reflect.New(v.Type().Elem()).Elem()
 			item.Set(v.MapIndex(reflect.ValueOf(name)))
-			collect(join(path, name), item, &field{}, all)
+			collect(join(key, name), join(path, name), item, &field{}, all)
 		}
 	case reflect.Slice:
 		var items []string

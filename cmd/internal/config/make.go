@@ -183,6 +183,24 @@ func (p *Policy) scope(name string) []string {
 	return strings.Split(name, ".")
 }
 
+// Profile returns the profile of a budget or breaker, by what policies call it; empty if it has none.
+func (f *File) Profile(reference string) string {
+	section, name, _ := strings.Cut(reference, ".")
+	for _, n := range []string{name, reference} {
+		switch section {
+		case "budget":
+			if b, ok := f.Budgets[n]; ok {
+				return b.Profile
+			}
+		case "breaker":
+			if b, ok := f.Breakers[n]; ok {
+				return b.Profile
+			}
+		}
+	}
+	return ""
+}
+
 // ErrUnknownPolicy is what looking up a policy by a name that there is not leads to.
 var ErrUnknownPolicy = errors.New("unknown policy")
 

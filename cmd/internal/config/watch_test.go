@@ -295,7 +295,7 @@ func TestReload(t *testing.T) {
 	if _, err := w.Load(); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("Load of nothing: %v", err)
 	}
-	write(t, name, "version: 1\npolicies: {"+strings.Repeat("x.", 9)+"x: {gates: [halt]}}\n")
+	write(t, name, tooManyScopes())
 	if _, err := w.Load(); err == nil {
 		t.Error("Load of what cannot be built: no error")
 	}
@@ -318,7 +318,7 @@ func TestReload(t *testing.T) {
 	if e := w.Reload("api", "ops1"); e.Result != Applied {
 		t.Errorf("%+v", e)
 	}
-	write(t, name, "version: 1\npolicies: {"+strings.Repeat("x.", 9)+"x: {gates: [halt]}}\n")
+	write(t, name, tooManyScopes())
 	if e := w.Reload("api", "ops1"); e.Result != Refused || len(w.Status().Errors) != 1 {
 		t.Errorf("what cannot be built: %+v", e)
 	}

@@ -41,7 +41,7 @@ func Explain(s *config.Set, p *retry.Policy) Explanation {
 	e := Explanation{Schedule: explain.New(p), File: s.File.Name, Priority: p.Priority.String(), Gates: []Gate{}, Limits: limits(p)}
 	e.Note = "" // is among the limits
 	for i, name := range def.Gates {
-		e.Gates = append(e.Gates, gate(name, p.Gates[i], def))
+		e.Gates = append(e.Gates, gate(s.File, name, p.Gates[i], def))
 	}
 	if facts, ok := s.File.Facts(p.Name); ok {
 		e.Venue = venue(facts)
@@ -67,6 +67,12 @@ func limits(p *retry.Policy) []string {
 	if p.Nested {
 		add("retries also inside a call that retries: attempts multiply")
 	}
+	switch {
+	case p.Priority > retry.Normal:
+		add("critical: refused last")
+	case p.Priority < retry.Normal:
+		add("sheddable: refused first")
+	}
 	if p.Cost > 1 {
 		add("a retry costs as much as %d", p.Cost)
 	}
@@ -74,7 +80,7 @@ func limits(p *retry.Policy) []string {
 }
 
 // gate says what one gate does.
-func gate(name string, g retry.Gate, def config.Policy) Gate {
+func gate(f *config.File, name string, g retry.Gate, def config.Policy) Gate {
 	out := Gate{Name: name, Asked: "all"}
 	switch g := g.(type) {
 	case *breaker.Breaker:
@@ -110,8 +116,8 @@ func gate(name string, g retry.Gate, def config.Policy) Gate {
 		if def.RiskReducing {
 			out.Does += "; risk reducing passes a stop that lets that through"
 		}
-	default: // a profile
-		out.Does = "as " + strings.ToLower(strings.TrimPrefix(fmt.Sprintf("%T", g), "*profile.")) + " does"
+	default:
+		out.Does = "by the rules of " + f.Profile(name)
 	}
 	return out
 }
