@@ -44,10 +44,7 @@ func (s *Session) reconciler(ctx context.Context) {
 			if !s.rest(l, wait) {
 				failures = 0
 			}
-			select {
-			case s.books <- struct{}{}:
-			default:
-			}
+			raise(s.books)
 			continue
 		}
 		failures = 0
@@ -98,8 +95,7 @@ func (s *Session) reconciled(l *link, differences int) {
 	now := time.Now()
 	s.mu.Lock()
 	switch {
-	case l.over || l != s.active:
-	case !l.clean:
+	case !l.clean && !l.over:
 		s.stats.differ.Add(uint64(max(0, differences)))
 		l.clean = true
 		l.play(now)
@@ -108,7 +104,7 @@ func (s *Session) reconciled(l *link, differences int) {
 			s.note(Change{Kind: AccountClean, Link: l.number})
 		}
 		s.update(now)
-	case differences > 0:
+	case l.clean && differences > 0:
 		s.stats.lost.Add(uint64(differences))
 		s.note(Change{Kind: LostFound, Link: l.number, Count: differences})
 		if l.mute(now) {

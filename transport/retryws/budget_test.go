@@ -225,6 +225,12 @@ func TestSharedBans(t *testing.T) {
 		l.mu.Lock()
 		l.err = nil
 		l.mu.Unlock()
+		if err := b.Hold(t.Context(), "another.example", time.Now(), "test"); err != nil {
+			t.Errorf("Hold = %v", err)
+		}
+		l.mu.Lock()
+		l.held = time.Now().Add(time.Minute)
+		l.mu.Unlock()
 		other := &retryws.Budget{Connects: 100, Shared: l, Key: "venue"} // of another program
 		start := time.Now()
 		if err := other.Acquire(t.Context(), "stream.venue.example", true); err != nil || time.Since(start) < time.Minute {

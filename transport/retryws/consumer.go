@@ -132,10 +132,7 @@ func (c *Consumer) signal() chan struct{} {
 }
 
 func (c *Consumer) raise() {
-	select {
-	case c.ready <- struct{}{}:
-	default:
-	}
+	raise(c.ready)
 }
 
 // push takes an event, and says whether that was possible. It never blocks.

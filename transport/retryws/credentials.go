@@ -47,10 +47,7 @@ func (s *Session) keepCredentials(c Credentials) {
 	s.mu.Lock()
 	s.cred = c
 	s.mu.Unlock()
-	select {
-	case s.renewed <- struct{}{}:
-	default:
-	}
+	raise(s.renewed)
 }
 
 // forget has the next link fetch new ones.

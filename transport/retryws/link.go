@@ -309,8 +309,5 @@ func (l *link) play(now time.Time) {
 }
 
 func (l *link) wake() {
-	select {
-	case l.kick <- struct{}{}:
-	default:
-	}
+	raise(l.kick)
 }

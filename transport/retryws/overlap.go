@@ -83,8 +83,5 @@ func (s *Session) drain(ctx context.Context, a, b *link) {
 	s.mu.Lock()
 	s.older = nil
 	s.mu.Unlock()
-	select {
-	case s.books <- struct{}{}:
-	default:
-	}
+	raise(s.books)
 }

@@ -184,18 +184,20 @@ func (s *Session) Attach(c *Consumer) {
 // Reconnect asks for a new link: beside the old one, which it then replaces, or instead of it
 // where a second one is impossible. It does not wait.
 func (s *Session) Reconnect() {
+	raise(s.turn)
+}
+
+// raise puts a token into a channel that has room for one, unless there is one.
+func raise(c chan struct{}) {
 	select {
-	case s.turn <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
 
 // wakeUp lets the supervisor look again.
 func (s *Session) wakeUp() {
-	select {
-	case s.poke <- struct{}{}:
-	default:
-	}
+	raise(s.poke)
 }
 
 // set changes the state.
@@ -221,10 +223,7 @@ func (s *Session) update(now time.Time) {
 	}
 	subscribed := l.authed && l.heard && l.complete()
 	if subscribed && s.c.Account != nil && !l.clean && !s.reading {
-		select {
-		case s.books <- struct{}{}:
-		default:
-		}
+		raise(s.books)
 	}
 	was := l.ready
 	l.ready = subscribed && (s.c.Account == nil || l.clean)

@@ -76,7 +76,8 @@ func TestStreams8Turnover(t *testing.T) {
 		{"by sequence, the new link faster", [3]time.Duration{0: 700 * time.Millisecond}, "%[1]d %[1]d", byLast, 24 * time.Hour},
 		{"by sequence, the first link far behind", [3]time.Duration{0: 3 * time.Second}, "%[1]d %[1]d", byLast, time.Hour},
 		{"by sequence, the second link far behind", [3]time.Duration{1: 3 * time.Second}, "%[1]d %[1]d", byLast, time.Hour},
-		{"by key", [3]time.Duration{1: 700 * time.Millisecond}, "0 0 k%d", byKey, time.Hour},
+		{"by key, the new link faster", [3]time.Duration{0: 700 * time.Millisecond}, "0 0 k%d", byKey, time.Hour},
+		{"by key, the new link slower", [3]time.Duration{1: 700 * time.Millisecond}, "0 0 k%d", byKey, time.Hour},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -207,7 +208,7 @@ func TestStreams9NoticeDuringAResubscribe(t *testing.T) {
 		synctest.Wait()
 		v.wire(0).say("bye 20")
 		v.wire(0).say("bye 20")
-		time.Sleep(100 * time.Millisecond)
+		time.Sleep(50 * time.Millisecond)
 		s.Want(topic("trades.A"), topic("trades.C")) // merged into what the second link subscribes
 		expect(t, s, retryws.Ready, 10*time.Second)
 		time.Sleep(2 * time.Second)
