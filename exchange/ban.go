@@ -30,10 +30,14 @@ type BanStore interface {
 	Save(ctx context.Context, b Ban) error
 }
 
-// Merge is what a [BanStore] keeps of two bans of the same venue and account.
+// Merge is what a [BanStore] keeps of two bans of the same venue and account. One that began more than a day after the
+// other had ended stands alone.
 func Merge(a, b Ban) Ban {
 	if b.Until.After(a.Until) {
 		a, b = b, a
+	}
+	if a.First.Sub(b.Until) >= inARow {
+		return a
 	}
 	if !b.First.IsZero() && b.First.Before(a.First) {
 		a.First = b.First
