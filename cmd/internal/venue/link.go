@@ -144,7 +144,9 @@ func (h *hub) gone(l *link, reason string) {
 	}
 }
 
-func (l *link) names() []string { return slices.AppendSeq([]string{}, slices.Values(slices.Sorted(maps.Keys(l.streams)))) }
+func (l *link) names() []string {
+	return slices.AppendSeq([]string{}, slices.Values(slices.Sorted(maps.Keys(l.streams))))
+}
 
 // asUser wraps an event for the subscription that asked for it.
 func (l *link) asUser(account int, data []byte) []byte {

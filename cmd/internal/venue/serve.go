@@ -328,7 +328,10 @@ func resetConnection(w http.ResponseWriter) {
 	_ = conn.Close()
 }
 
-func (c *call) acknowledges(a Answer) bool { return c.placed != nil && a.Status/100 == 2 }
+// acknowledges says whether an answer tells the client of an order that came to be; a rejected one did not.
+func (c *call) acknowledges(a Answer) bool {
+	return c.placed != nil && c.placed.facts != nil && a.Status/100 == 2
+}
 
 func (v *Venue) record(c *call, a Answer, d Delivery) {
 	v.mu.Lock()
