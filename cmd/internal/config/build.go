@@ -29,12 +29,18 @@ type Set struct {
 // Build makes policies and gates. What a previous set has and this file leaves as it was is taken over, with its
 // state: budgets keep their tokens, also under new settings, breakers their state and window, and the emergency stop
 // is the same in any case. Nothing that is in use changes before [Set.Commit].
-func (f *File) Build(previous *Set) (*Set, error) { return f.build(previous, false) }
+func (f *File) Build(previous *Set) (*Set, error) { return f.build(previous, nil) }
 
 // Preview makes policies and gates to look at: the emergency stop is one in memory, and its file is left alone.
-func (f *File) Preview() (*Set, error) { return f.build(nil, true) }
+func (f *File) Preview() (*Set, error) {
+	return f.build(nil, func(t *halt.Tree) error {
+		t.File = "" // reading it would lock it
+		return nil
+	})
+}
 
-func (f *File) build(previous *Set, preview bool) (*Set, error) {
+// build is Build; a new emergency stop goes through prepare before it is used.
+func (f *File) build(previous *Set, prepare func(*halt.Tree) error) (*Set, error) {
 	if previous == nil {
 		previous = &Set{File: &File{}}
 	}
@@ -44,8 +50,10 @@ func (f *File) build(previous *Set, preview bool) (*Set, error) {
 	}
 	if s.Halt == nil {
 		s.Halt = f.Halt.tree()
-		if preview {
-			s.Halt.File = "" // reading it would lock it
+		if prepare != nil {
+			if err := prepare(s.Halt); err != nil {
+				return nil, err
+			}
 		}
 		if err := f.Halt.furnish(s.Halt); err != nil {
 			return nil, err

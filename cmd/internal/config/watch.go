@@ -69,15 +69,15 @@ type Status struct {
 }
 
 // A Watcher reads a file and keeps what it describes up to date. Nothing of a file with a mistake is applied: the set
-// in force stays. The fields are not modified after Load. It is safe for concurrent use.
+// in force stays. The fields are not modified after the first reload. It is safe for concurrent use.
 type Watcher struct {
-	Name    string                                  // of the file
-	Lookup  func(string) (string, bool)             // finds environment variables; nil finds none
-	Publish func(next *Set, changes []Change) error // puts a set in force; an error refuses it; nil does nothing
-	Audit   func(Event)                             // is told of each reload that was not Unchanged; nil does nothing
-	Signals <-chan os.Signal                        // each asks for a reload, as SIGHUP should; nil: none does
-	Settle  time.Duration                           // without a change of the file before it is read; 0 means 200 ms
-	Poll    time.Duration                           // how often to look without notice, as on network file systems; 0 means 30 s
+	Name    string                         // of the file
+	Lookup  func(string) (string, bool)    // finds environment variables; nil finds none
+	Publish func(next *Set, e Event) error // puts a set in force; an error refuses it; nil does nothing
+	Audit   func(Event)                    // is told of each reload that was not Unchanged; nil does nothing
+	Signals <-chan os.Signal               // each asks for a reload, as SIGHUP should; nil: none does
+	Settle  time.Duration                  // without a change of the file before it is read; 0 means 200 ms
+	Poll    time.Duration                  // how often to look without notice, as on network file systems; 0 means 30 s
 
 	current atomic.Pointer[Set]
 
@@ -98,10 +98,21 @@ func (w *Watcher) Load() (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.tried = file.Hash
-	w.current.Store(set)
-	w.status.Store(&Status{Hash: file.Hash, Loaded: time.Now(), Good: true})
+	w.adopt(set)
 	return set, nil
+}
+
+// Adopt takes a set that was built elsewhere, as with [File.Register], for the first one. It stands for Load.
+func (w *Watcher) Adopt(s *Set) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.adopt(s)
+}
+
+func (w *Watcher) adopt(s *Set) {
+	w.tried = s.File.Hash
+	w.current.Store(s)
+	w.status.Store(&Status{Hash: s.File.Hash, Loaded: time.Now(), Good: true})
 }
 
 // Current returns the set in force; nil before Load.
@@ -173,7 +184,7 @@ func (w *Watcher) apply(e *Event, current *Set) error {
 		return err
 	}
 	if w.Publish != nil {
-		if err := w.Publish(next, e.Changes); err != nil {
+		if err := w.Publish(next, *e); err != nil {
 			return err
 		}
 	}

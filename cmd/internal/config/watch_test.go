@@ -83,10 +83,10 @@ func TestReloadOnReplacement(t *testing.T) {
 	var published []string
 	var mu sync.Mutex
 	w := newWatch(t, name, func(w *Watcher) {
-		w.Publish = func(next *Set, changes []Change) error {
+		w.Publish = func(_ *Set, e Event) error {
 			mu.Lock()
 			defer mu.Unlock()
-			for _, c := range changes {
+			for _, c := range e.Changes {
 				published = append(published, c.Path+" "+c.From+" "+c.To)
 			}
 			return nil
@@ -308,7 +308,7 @@ func TestReload(t *testing.T) {
 	}
 	write(t, name, strings.Replace(watched, "max: 5", "max: 9", 1))
 	no := errors.New("no")
-	w.Publish = func(*Set, []Change) error { return no }
+	w.Publish = func(*Set, Event) error { return no }
 	current := w.Current()
 	if e := w.Reload("api", "ops1"); e.Err != no || w.Current() != current || current.Budgets["one"].(*budget.Budget).Stats().Capacity != 5000 {
 		t.Errorf("a refusal of Publish: %+v", e)
@@ -329,7 +329,7 @@ func TestReloadsAreSerialised(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "relent.yaml")
 	write(t, name, watched)
 	inside, most := 0, 0
-	w := &Watcher{Name: name, Publish: func(*Set, []Change) error {
+	w := &Watcher{Name: name, Publish: func(*Set, Event) error {
 		inside++ // without a lock of its own: the race detector would see two at once
 		most = max(most, inside)
 		inside--

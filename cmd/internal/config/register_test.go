@@ -1,0 +1,92 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/relent-go/relent/control"
+)
+
+const registered = `version: 1
+policies:
+  venue.read: {idempotent: true, component: venue, gates: [halt, breaker.venue, budget.reads]}
+budgets: {reads: {max: 5}, other: {profile: grpc}}
+breakers: {venue: {readiness: critical}, old: {profile: hystrix}}
+components: {venue: {critical: true, depends_on: [clock, base]}, base: {critical: true}}
+`
+
+// A registry gets the parts of the first file, and the policies of each one after it.
+func TestRegisterAndPublish(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "relent.yaml")
+	write(t, name, registered)
+	var r control.Registry
+	f, err := Read(name, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := f.Register(t.Context(), &r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := r.View()
+	if len(v.Policies) != 1 || v.Policies[0].Component != "venue" || len(v.Circuits) != 1 || !v.Circuits[0].Critical || len(v.Budgets) != 1 || !slices.Equal(v.Budgets[0].Policies, []string{"venue.read"}) || len(v.Components) != 2 || v.Config.Hash != f.Hash {
+		t.Errorf("view %+v", v)
+	}
+	if _, err := f.Register(t.Context(), &r); err == nil {
+		t.Error("registered twice without an error")
+	}
+
+	w := &Watcher{Name: name}
+	w.Adopt(first)
+	w.Publish = func(next *Set, e Event) error { return next.Publish(t.Context(), &r, w.Current(), e) }
+	write(t, name, strings.NewReplacer("max: 5", "max: 6", "idempotent: true", "idempotent: true, max_attempts: 7", "old: {profile: hystrix}", "new: {}", "other: {profile: grpc}", "next: {}").Replace(registered))
+	if e := w.Reload("api", "ops1"); e.Result != Applied {
+		t.Fatalf("event %+v", e)
+	}
+	o, err := r.Operation("venue.read")
+	if err != nil || o.Current().MaxAttempts != 7 {
+		t.Errorf("the operation has %d attempts, %v; want 7", o.Current().MaxAttempts, err)
+	}
+	if v := r.View(); len(v.Circuits) != 2 || len(v.Budgets) != 2 || v.Budgets[1].Max != 6 {
+		t.Errorf("circuits %+v, budgets %+v", v.Circuits, v.Budgets)
+	}
+	text, _ := os.ReadFile(name)
+	write(t, name, strings.Replace(string(text), "base: {critical: true}", "base: {critical: true, timeout: 1s}", 1))
+	if e := w.Reload("api", "ops1"); e.Result != Refused || !strings.Contains(e.Err.Error(), "components.base.timeout: needs restart") {
+		t.Errorf("event %+v; want a refusal", e)
+	}
+	// What a registry refuses is not in force.
+	write(t, name, strings.Replace(string(text), "version: 1", "version: 1 #", 1))
+	no := errors.New("no")
+	w.Publish = func(*Set, Event) error { return no }
+	if e := w.Reload("api", "ops1"); e.Err != no {
+		t.Errorf("event %+v", e)
+	}
+}
+
+// What the registry has already is an error that names the part.
+func TestRegisterTwice(t *testing.T) {
+	for what, text := range map[string]string{
+		"breakers.one": "version: 1\nbreakers: {one: {}}\n",
+		"budgets.one":  "version: 1\nbudgets: {one: {}}\n",
+	} {
+		var r control.Registry
+		f := file(t, text)
+		s, err := f.Register(t.Context(), &r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Publish(t.Context(), &r, &Set{}, Event{}); err == nil || !strings.HasPrefix(err.Error(), what) {
+			t.Errorf("%v; want one about %s", err, what)
+		}
+	}
+	var r control.Registry
+	r.AddComponents(control.Component{Name: "one"})
+	if _, err := file(t, "version: 1\ncomponents: {one: {}}\n").Register(t.Context(), &r); err == nil {
+		t.Error("a component that is there already: no error")
+	}
+}
