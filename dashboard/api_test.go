@@ -60,6 +60,25 @@ func TestNumber(t *testing.T) {
 	}
 }
 
+// What is written by hand is what the tags say.
+func TestRowJSON(t *testing.T) {
+	type tagged Row
+	for _, r := range []Row{
+		{Name: "a", Outcomes: map[string]uint64{}, Suppressed: map[string]uint64{}},
+		{
+			Name: "<b>\"ü\\\n", Component: "c", Policy: "p", Version: 3, Base: map[string]string{"b": "1", "a": "&"}, Override: map[string]string{"a": "x"},
+			Calls: 1, Retries: 2.5, Success: Number(math.NaN()), FirstTry: 1e-9, Amplification: 1e9, CallP50: -1, CallP99: 3, AttemptP50: 4, AttemptP99: 5,
+			InFlight: -6, Waiting: 7, Outcomes: map[string]uint64{"success_first_try": 1, "exhausted": 2}, Suppressed: map[string]uint64{"limit": math.MaxUint64},
+		},
+	} {
+		got, err := json.Marshal(r)
+		want, _ := json.Marshal(tagged(r))
+		if err != nil || string(got) != string(want) {
+			t.Errorf("row = %s, %v; want %s", got, err, want)
+		}
+	}
+}
+
 func TestQuantile(t *testing.T) {
 	bounds := []float64{1, 2, 4}
 	for _, test := range []struct {

@@ -44,7 +44,8 @@ func BenchmarkPublish(b *testing.B) {
 				h.update(s.take(views[i%steps], began.Add(time.Duration(i)*100*time.Millisecond), Stats{}))
 				for _, c := range clients {
 					for f, d, _ := c.next(); f != nil; f, d, _ = c.next() {
-						bytes += len(c.message("e", f, d))
+						head, rest := c.message("e", f, d)
+						bytes += len(head) + len(rest)
 					}
 				}
 			}

@@ -10,6 +10,7 @@ import (
 // A client is one stream. The hub fills its queue, the goroutine of its request empties it.
 type client struct {
 	wants    map[string]bool
+	all      bool // it wants every topic
 	filter   filter
 	snapshot *frame // to send first
 	last     uint64 // frame that the browser has, once all before it are written
@@ -30,7 +31,7 @@ func newClient(names []string, f filter) *client {
 		for _, t := range topics {
 			c.wants[t] = true
 		}
-		c.wants[events] = true
+		c.wants[events], c.all = true, true
 	}
 	return c
 }
@@ -116,13 +117,14 @@ func (c *client) next() (f *frame, dropped uint64, bye string) {
 	return f, dropped, ""
 }
 
-// message returns a frame as the client gets it, or nothing if none of its events match.
-func (c *client) message(epoch string, f *frame, dropped uint64) []byte {
-	head := fmt.Appendf(nil, "id: %s-%d\n", epoch, f.seq)
+// message returns a frame as the client gets it, in two parts, or nothing if none of its events match.
+// The second part is shared between clients.
+func (c *client) message(epoch string, f *frame, dropped uint64) (head, rest []byte) {
+	head = fmt.Appendf(nil, "id: %s-%d\n", epoch, f.seq)
 	from := c.last
 	if f.patch != nil {
 		c.last = f.seq
-		return append(f.state(fmt.Appendf(head, `event: delta`+"\n"+`data: {"seq":%d,"from":%d,`, f.seq, from), c.wants), "\n\n"...)
+		return fmt.Appendf(head, `event: delta`+"\n"+`data: {"seq":%d,"from":%d,`, f.seq, from), f.state(c)
 	}
 	b := fmt.Appendf(head, `event: events`+"\n"+`data: {"seq":%d,"from":%d,"dropped":%d,"items":[`, f.seq, from, dropped)
 	n := 0
@@ -135,10 +137,10 @@ func (c *client) message(epoch string, f *frame, dropped uint64) []byte {
 		}
 	}
 	if n == 0 && dropped == 0 {
-		return nil
+		return nil, nil
 	}
 	c.last = f.seq
-	return append(b, "]}\n\n"...)
+	return append(b, "]}\n\n"...), nil
 }
 
 // hello and snapshot are what a client gets first.
@@ -148,12 +150,12 @@ func (c *client) hello(h *hub, interval, heartbeat int64, server string) []byte 
 		strconv.Quote(h.epoch), c.last, interval, heartbeat, name)
 }
 
-func (c *client) whole(epoch string) []byte {
+func (c *client) whole(epoch string) (head, rest []byte) {
 	if c.snapshot == nil {
-		return nil
+		return nil, nil
 	}
-	b := fmt.Appendf(nil, "id: %s-%d\nevent: snapshot\ndata: {\"seq\":%d,", epoch, c.snapshot.seq, c.snapshot.seq)
-	b = append(c.snapshot.state(b, c.wants), "\n\n"...)
+	head = fmt.Appendf(nil, "id: %s-%d\nevent: snapshot\ndata: {\"seq\":%d,", epoch, c.snapshot.seq, c.snapshot.seq)
+	rest = c.snapshot.state(c)
 	c.snapshot = nil
-	return b
+	return head, rest
 }

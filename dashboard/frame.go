@@ -68,6 +68,7 @@ type frame struct {
 	seq     uint64
 	patch   patch
 	encoded map[string][]byte // of each topic of the patch, once for all clients
+	whole   []byte            // of all topics
 	notes   []note
 	dropped uint64 // events that were shed before this frame
 }
@@ -77,6 +78,7 @@ func patchFrame(seq uint64, p patch) *frame {
 	for topic, values := range p {
 		f.encoded[topic] = object(nil, values)
 	}
+	f.whole = f.chosen(func(string) bool { return true })
 	return f
 }
 
@@ -93,12 +95,23 @@ func object(b []byte, values map[string]json.RawMessage) []byte {
 	return append(b, '}')
 }
 
-// state appends a snapshot or delta for a client that wants some topics.
-func (f *frame) state(b []byte, wants map[string]bool) []byte {
-	b = append(b, `"topics":{`...)
+// state returns the end of a snapshot or delta for a client that wants some topics.
+func (f *frame) state(c *client) []byte {
+	if c.all {
+		return f.whole
+	}
+	return f.chosen(func(topic string) bool { return c.wants[topic] })
+}
+
+func (f *frame) chosen(wanted func(topic string) bool) []byte {
+	size := 64
+	for _, e := range f.encoded {
+		size += len(e) + 16
+	}
+	b := append(make([]byte, 0, size), `"topics":{`...)
 	comma := false
 	for _, topic := range topics {
-		if e := f.encoded[topic]; e != nil && wants[topic] {
+		if e := f.encoded[topic]; e != nil && wanted(topic) {
 			if comma {
 				b = append(b, ',')
 			}
@@ -106,7 +119,7 @@ func (f *frame) state(b []byte, wants map[string]bool) []byte {
 			comma = true
 		}
 	}
-	return append(b, "}}"...)
+	return append(b, "}}\n\n"...)
 }
 
 // wanted reports whether a client that wants some topics gets anything out of a frame.

@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"encoding/json"
 	"time"
 )
 
@@ -36,6 +37,8 @@ type trail struct {
 	from   count   // where the point in the making began
 	recent []count // at most one a second, oldest first; the first is the base of the row's window
 	bounds [2][]float64
+	told   json.RawMessage // the trend, until the next point
+	toldAt time.Time
 }
 
 // add takes what the counters say now, and returns the point that it completes, if any. Points have
@@ -86,18 +89,25 @@ func (t *trail) lately(c count) (count, Number) {
 	return c.since(base), Number(c.at.Sub(base.at).Seconds())
 }
 
-// trend returns the calls a second of the last two minutes, a number for each point.
-func (t *trail) trend() []Number {
+// trend returns the calls a second of the last two minutes, a number for each point, as JSON.
+func (t *trail) trend() json.RawMessage {
 	const most = 24
-	rates := make([]Number, 0, most)
+	if t.told != nil && t.from.at.Equal(t.toldAt) {
+		return t.told
+	}
+	rates := []byte{'['}
 	for i := max(0, len(t.points)-most); i < len(t.points); i++ {
 		var calls uint32
 		for _, n := range t.points[(t.next+i)%len(t.points)].Outcomes {
 			calls += n
 		}
-		rates = append(rates, Number(float64(calls)/t.step.Seconds()))
+		if len(rates) > 1 {
+			rates = append(rates, ',')
+		}
+		rates = appendNumber(rates, Number(float64(calls)/t.step.Seconds()))
 	}
-	return rates
+	t.told, t.toldAt = append(rates, ']'), t.from.at
+	return t.told
 }
 
 // after returns the points later than a time.

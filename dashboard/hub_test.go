@@ -73,16 +73,16 @@ func (p *page) take(message string) {
 // drain gives a page all that waits for it.
 func (p *page) drain(h *hub, c *client) {
 	p.t.Helper()
-	if b := c.whole(h.epoch); b != nil {
-		p.take(string(b))
+	if head, rest := c.whole(h.epoch); head != nil {
+		p.take(string(head) + string(rest))
 	}
 	for {
 		f, dropped, _ := c.next()
 		if f == nil {
 			return
 		}
-		if b := c.message(h.epoch, f, dropped); b != nil {
-			p.take(string(b))
+		if head, rest := c.message(h.epoch, f, dropped); head != nil {
+			p.take(string(head) + string(rest))
 		}
 	}
 }
@@ -287,7 +287,7 @@ func TestBurst(t *testing.T) {
 	h.tell([]control.Note{{Seq: 1, Kind: "x"}}, 0)
 	h.flush()
 	f, dropped, _ := other.next()
-	if b := other.message("e", f, dropped); b != nil {
+	if b, _ := other.message("e", f, dropped); b != nil {
 		t.Errorf("a frame without a matching event is sent: %s", b)
 	}
 }

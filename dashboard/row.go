@@ -1,7 +1,6 @@
 package dashboard
 
 import (
-	"encoding/json"
 	"math"
 	"time"
 
@@ -10,15 +9,6 @@ import (
 
 // A Number is a float64 whose JSON is null when it is not a finite number: a ratio of nothing.
 type Number float64
-
-// MarshalJSON returns at most six digits after the point.
-func (n Number) MarshalJSON() ([]byte, error) {
-	f := float64(n)
-	if math.IsNaN(f) || math.IsInf(f, 0) {
-		return []byte("null"), nil
-	}
-	return json.Marshal(math.Round(f*1e6) / 1e6)
-}
 
 // A Row is one policy as the table shows it, before and after retries side by side. Rates are of the
 // last ten seconds, the rest of the last minute.

@@ -125,8 +125,8 @@ func (s *sampler) policies(v control.View, now time.Time, into, trends map[strin
 		t.add(c)
 		r := row(p, c, t)
 		s.rows[p.Name] = r
-		put(into, p.Name, r)
-		put(trends, p.Name, t.trend())
+		into[p.Name], _ = r.MarshalJSON() // never fails
+		trends[p.Name] = t.trend()
 	}
 	if len(v.Policies) > 0 {
 		s.total.bounds = [2][]float64{v.Policies[0].Call.Bounds, v.Policies[0].Attempt.Bounds}

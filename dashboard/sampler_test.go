@@ -3,6 +3,7 @@ package dashboard
 import (
 	"encoding/json"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,11 +34,14 @@ func TestRow(t *testing.T) {
 	}{
 		{"calls", got.Calls, 10}, {"retries", got.Retries, 3}, {"success", got.Success, .9}, {"first try", got.FirstTry, .8},
 		{"amplification", got.Amplification, 1.3}, {"p50", got.CallP50, .5}, {"p99", got.AttemptP99, .99},
-		{"calls in all", s.totals.Calls, 10}, {"p99 in all", s.totals.CallP99, .99}, {"trend", s.trails["a"].trend()[23], 10},
+		{"calls in all", s.totals.Calls, 10}, {"p99 in all", s.totals.CallP99, .99},
 	} {
 		if math.Abs(float64(test.got-test.want)) > 1e-9 {
 			t.Errorf("%s = %v; want %v", test.name, test.got, test.want)
 		}
+	}
+	if got := string(s.trails["a"].trend()); got != "["+strings.Repeat("10,", 23)+"10]" {
+		t.Errorf("trend = %s; want 24 times 10", got)
 	}
 	if got.Outcomes["exhausted"] != 60 || got.Suppressed["limit"] != 60 || len(got.Outcomes) != 3 {
 		t.Errorf("last minute: %v, %v; want 60 exhausted, 60 limit", got.Outcomes, got.Suppressed)

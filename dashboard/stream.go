@@ -33,7 +33,7 @@ func (h *Handler) stream(w http.ResponseWriter, r *http.Request, who Identity) {
 	w.Header().Set("X-Accel-Buffering", "no")
 	out := sender{w, http.NewResponseController(w)}
 	view, _, _ := h.sampler.now()
-	if !out.send(c.hello(h.hub, h.interval.Milliseconds(), heartbeat.Milliseconds(), view.Instance)) || !out.send(c.whole(h.hub.epoch)) {
+	if !out.send(c.hello(h.hub, h.interval.Milliseconds(), heartbeat.Milliseconds(), view.Instance), nil) || !out.send(c.whole(h.hub.epoch)) {
 		return
 	}
 	beat := time.NewTicker(heartbeat)
@@ -47,7 +47,7 @@ func (h *Handler) stream(w http.ResponseWriter, r *http.Request, who Identity) {
 			}
 			continue
 		case bye != "":
-			out.send(fmt.Appendf(nil, "event: bye\ndata: {\"reason\":%q,\"retry_ms\":2000}\n\n", bye))
+			out.send(fmt.Appendf(nil, "event: bye\ndata: {\"reason\":%q,\"retry_ms\":2000}\n\n", bye), nil)
 			return
 		}
 		select {
@@ -55,7 +55,7 @@ func (h *Handler) stream(w http.ResponseWriter, r *http.Request, who Identity) {
 		case <-beat.C:
 			if now, ok := h.identify(r, false); !ok || now != who {
 				c.end("session expired")
-			} else if !out.send([]byte(": hb\n\n")) {
+			} else if !out.send([]byte(": hb\n\n"), nil) {
 				return
 			}
 		case <-r.Context().Done():
@@ -84,14 +84,16 @@ type sender struct {
 	c *http.ResponseController
 }
 
-// send writes and flushes, and reports whether it could in time.
-func (s sender) send(b []byte) bool {
-	if len(b) == 0 {
+// send writes two parts and flushes, and reports whether it could in time.
+func (s sender) send(head, rest []byte) bool {
+	if len(head) == 0 {
 		return true
 	}
 	_ = s.c.SetWriteDeadline(time.Now().Add(writeDeadline)) // a writer without deadlines has none to miss
-	if _, err := s.w.Write(b); err != nil {
-		return false
+	for _, b := range [...][]byte{head, rest} {
+		if _, err := s.w.Write(b); err != nil {
+			return false
+		}
 	}
 	return s.c.Flush() == nil
 }

@@ -22,7 +22,12 @@ type pipe struct {
 	at time.Time // of the last write deadline
 }
 
-func (p *pipe) Write(b []byte) (int, error)         { return p.w.Write(b) }
+func (p *pipe) Write(b []byte) (int, error) {
+	if len(b) == 0 { // which a pipe would wait with
+		return 0, nil
+	}
+	return p.w.Write(b)
+}
 func (p *pipe) FlushError() error                   { return nil }
 func (p *pipe) SetWriteDeadline(at time.Time) error { p.at = at; return nil }
 
