@@ -115,3 +115,10 @@ func add(t *testing.T, v *Venue, faults ...Fault) {
 
 const restingBid = "symbol=BTCUSDT side=BUY type=LIMIT timeInForce=GTC quantity=0.01 price=1000 newClientOrderId="
 const marketBuy = "symbol=BTCUSDT side=BUY type=MARKET quantity=0.01 newClientOrderId="
+
+// forward is the handler behind the sockets that go-binance is told of once.
+type forward struct{}
+
+func (forward) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	socketVenue.venue.Load().ServeHTTP(w, r)
+}
