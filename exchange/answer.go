@@ -24,8 +24,10 @@ func (x *trip) answered(resp *http.Response, sent, received time.Time) {
 	if resp.Body == nil {
 		resp.Body = http.NoBody
 	}
-	t.clock.ObserveDate(sent, received, resp.Header)
-	server, _ := dateOf(resp.Header)
+	server, dated := dateOf(resp.Header)
+	if dated && resp.Header["Age"] == nil {
+		t.clock.Observe(sent, received, server, time.Second)
+	}
 	body, cut := x.look(resp)
 	if cut != nil && x.s != nil {
 		x.v = Verdict{

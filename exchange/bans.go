@@ -54,6 +54,14 @@ func (b *Bans) Check(ctx context.Context, venue, account string) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	return b.inForce(venue, account)
+}
+
+// inForce returns a ban that has not ended. b.mu is held.
+func (b *Bans) inForce(venue, account string) error {
+	if len(b.bans) == 0 {
+		return nil
+	}
 	now := time.Now()
 	for _, key := range [...]banKey{{venue, ""}, {venue, account}} {
 		if ban := b.bans[key]; ban != nil && ban.Until.After(now) {
@@ -76,6 +84,9 @@ func (b *Bans) enter(ctx context.Context, venue, account string, kind Kind) (p p
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if len(b.bans) == 0 {
+		return p, nil
+	}
 	for i, key := range [...]banKey{{venue, ""}, {venue, account}} {
 		ban := b.bans[key]
 		switch {
@@ -105,13 +116,7 @@ func (p *pass) drop() {
 func (b *Bans) again(venue, account string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	now := time.Now()
-	for _, key := range [...]banKey{{venue, ""}, {venue, account}} {
-		if ban := b.bans[key]; ban != nil && ban.Until.After(now) {
-			return &BanError{Ban: ban.Ban, After: ban.Until.Sub(now)}
-		}
-	}
-	return nil
+	return b.inForce(venue, account)
 }
 
 // leave ends what enter let through. It is true if traffic may come back after a ban: the answer was none of a ban.

@@ -139,55 +139,69 @@ type request struct {
 	account string
 	symbol  string
 	age     time.Duration // of the order that it is about; negative: not known
+	end     *endpoint     // of method and path
+	of      *Profile      // that knows end
 }
 
-// counts says whether a request draws on the limit, for an account of some tier.
-func (d *draw) counts(r *request, tier string) bool {
-	if d.tier != "" && d.tier != tier || !d.kinds[min(int(r.kind), len(d.kinds)-1)] {
+// counts says whether requests draw on the limit, of some tier or other.
+func (d *draw) counts(kind Kind, path string) bool {
+	if !d.kinds[kind] {
 		return false
 	}
-	for _, path := range d.except {
-		if ends(r.path, path) {
+	for _, pattern := range d.except {
+		if ends(path, pattern) {
 			return false
 		}
 	}
-	for _, path := range d.paths {
-		if ends(r.path, path) {
+	for _, pattern := range d.paths {
+		if ends(path, pattern) {
 			return true
 		}
 	}
 	return len(d.paths) == 0
 }
 
-// cost is what a request costs. One that is not listed costs as much as the dearest that is.
-func (d *draw) cost(r *request) float64 {
+// pricesOf returns the prices of an endpoint that depend on the parameters, and the cost if none of them applies. An endpoint
+// that is not listed costs as much as the dearest that is.
+func (d *draw) pricesOf(method, path string) (prices []*price, other float64) {
 	if len(d.prices) == 0 {
-		return 1
+		return nil, 1
 	}
-	listed, otherwise, always, dearest, standard := -1.0, -1.0, -1.0, 0.0, -1.0
+	always, listed, dearest, standard := -1.0, -1.0, 0.0, -1.0
 	for i := range d.prices {
 		p := &d.prices[i]
 		dearest = max(dearest, p.dearest)
-		if len(p.path) == 1 && p.path[0] == "default" {
+		switch {
+		case len(p.path) == 1 && p.path[0] == "default":
 			standard = p.dearest
-			continue
-		}
-		if p.method != "" && p.method != r.method || !ends(r.path, p.path) {
-			continue
-		}
-		switch otherwise = max(otherwise, p.dearest); {
+		case p.method != "" && p.method != method || !ends(path, p.path):
 		case p.always:
-			always = max(always, p.at(r.age))
-		case p.holds(r):
-			listed = max(listed, p.at(r.age))
+			always = max(always, p.dearest)
+		default:
+			listed = max(listed, p.dearest)
+			prices = append(prices, p)
 		}
 	}
-	for _, cost := range []float64{listed, always, otherwise, standard} {
+	for _, cost := range []float64{always, listed, standard} {
 		if cost >= 0 {
-			return cost
+			return prices, cost
 		}
 	}
-	return dearest
+	return nil, dearest
+}
+
+// cost is what a request costs.
+func (e *endpointDraw) cost(r *request) float64 {
+	cost := -1.0
+	for _, p := range e.prices {
+		if p.holds(r) {
+			cost = max(cost, p.at(r.age))
+		}
+	}
+	if cost >= 0 {
+		return cost
+	}
+	return e.other
 }
 
 // holds says whether the condition of a price does.

@@ -145,6 +145,9 @@ func (l *Limits) reserve(ctx context.Context, r *request, g *grant) error {
 	if l.Profile == nil {
 		return nil
 	}
+	if r.end == nil || r.of != l.Profile {
+		r.end = l.Profile.endpoint(r.method, r.path)
+	}
 	m := l.now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -166,34 +169,29 @@ func (l *Limits) reserve(ctx context.Context, r *request, g *grant) error {
 // plan finds the ledgers of a request, and what it costs in each. l.mu is held.
 func (l *Limits) plan(m moment, r *request, g *grant) error {
 	g.parts = g.few[:0]
-	for i := range l.Profile.draws {
-		d := &l.Profile.draws[i]
-		if !d.counts(r, l.tier) {
+	for i := range r.end.draws {
+		e := &r.end.draws[i]
+		if tier := l.Profile.draws[e.draw].tier; tier != "" && tier != l.tier {
 			continue
 		}
-		ledger, err := l.ledger(m, i, d, r)
+		ledger, err := l.ledger(m, e, r)
 		if err != nil {
 			return err
 		}
-		g.parts = append(g.parts, part{ledger: ledger, cost: d.cost(r)})
+		g.parts = append(g.parts, part{ledger: ledger, cost: e.cost(r)})
 	}
 	return nil
 }
 
 // ledger returns the ledger of a request for one limit. l.mu is held.
-func (l *Limits) ledger(m moment, i int, d *draw, r *request) (*ledger, error) {
-	key := ledgerKey{draw: i}
+func (l *Limits) ledger(m moment, e *endpointDraw, r *request) (*ledger, error) {
+	d := &l.Profile.draws[e.draw]
+	key := ledgerKey{draw: e.draw, apart: e.apart}
 	if !d.byIP {
 		key.account = r.account
 	}
-	switch {
-	case d.byPath:
-		key.apart = r.method + " " + r.path
-	case d.bySymbol:
-		key.apart = r.symbol
-	}
-	if d.apart {
-		key.apart = r.kind.String() + " " + key.apart
+	if d.bySymbol {
+		key.apart += r.symbol
 	}
 	if g := l.ledgers[key]; g != nil {
 		return g, nil

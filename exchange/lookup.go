@@ -8,6 +8,9 @@ import (
 
 // decode reads JSON, numbers as they are written. It is false for anything but one whole value.
 func decode(data []byte) (any, bool) {
+	if len(data) == 0 {
+		return nil, false
+	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
 	var tree any

@@ -27,8 +27,8 @@ func (m moment) next(length time.Duration) time.Duration {
 
 // floor numbers the windows of some length since 1970.
 func floor(t time.Time, length time.Duration) int64 {
-	since := t.Sub(time.Unix(0, 0))
-	n := int64(since / length)
+	since := t.UnixNano()
+	n := since / int64(length)
 	if since < 0 {
 		n--
 	}

@@ -40,6 +40,7 @@ type Profile struct {
 	routes []route
 	draws  []draw
 	usage  []usage
+	seen   *endpoints
 }
 
 // Load returns the profile of a venue that this package knows: one of [Names].
@@ -85,6 +86,7 @@ func Parse(data []byte) (*Profile, error) {
 // compile makes what the fields say quick to look up. The fields are valid.
 func (p *Profile) compile() {
 	p.table = newTable(p)
+	p.seen = &endpoints{known: make(map[endpointKey]*endpoint)}
 	p.routes = newRoutes(p.Wire.Routes)
 	p.draws = newDraws(p)
 	p.usage = newUsage(p.Wire.Usage)

@@ -377,7 +377,9 @@ func TestKrakenCancelAges(t *testing.T) {
 			r := &request{kind: Cancel, method: "POST", path: "/0/private/CancelOrder", age: age}
 			for i := range p.draws {
 				if d := &p.draws[i]; d.limit.ID == "trading_starter" {
-					if got := d.cost(r); got != want {
+					e := endpointDraw{}
+					e.prices, e.other = d.pricesOf(r.method, r.path)
+					if got := e.cost(r); got != want {
 						t.Errorf("cancel at %v costs %v; want %v", age, got, want)
 					}
 				}

@@ -145,7 +145,8 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, errNoProfile
 	}
 	x := &trip{t: t, from: req}
-	x.r.kind, x.learn = t.Profile.route(req.Method, req.URL.Path)
+	x.r.end, x.r.of = t.Profile.endpoint(req.Method, req.URL.Path), t.Profile
+	x.r.kind, x.learn = x.r.end.kind, x.r.end.learn
 	defer x.abandon()
 	if err := x.admit(req.Context()); err != nil {
 		if !x.taken {

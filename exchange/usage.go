@@ -248,7 +248,7 @@ func (l *Limits) Report(id, account, symbol string, used float64) {
 		if d.limit.ID != id || d.form != capped {
 			continue
 		}
-		if g, err := l.ledger(m, i, d, &request{kind: Order, account: account, symbol: symbol}); err == nil {
+		if g, err := l.ledger(m, &endpointDraw{draw: i}, &request{kind: Order, account: account, symbol: symbol}); err == nil {
 			g.reported, g.level = true, max(0, used)
 		}
 	}

@@ -223,7 +223,7 @@ func TestAdapterFails(t *testing.T) {
 		other := limit(2)
 		other.Symbol = "ETH"
 		go func() { _, _ = r.Submit(r.t.Context(), other) }()
-		time.Sleep(15 * time.Second)
+		time.Sleep(12 * time.Second)
 		if o, _ := r.Get(r.t.Context(), id(other)); o.State != order.Verifying && o.State != order.Unknown {
 			r.t.Errorf("the order is %v; want it in doubt", o.State)
 		}

@@ -275,7 +275,6 @@ func (m *Machine) step(ctx context.Context, l *life) {
 		return
 	}
 	defer l.give()
-	println("step", l.story.Intent.Symbol, l.story.State.String(), l.flight != nil)
 	if l.flight != nil { // whoever made it goes on afterwards
 		if l.flight.overdue() {
 			m.doubt(ctx, l)
