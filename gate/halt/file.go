@@ -133,22 +133,33 @@ func (t *Tree) load() {
 		t.harm(fmt.Errorf("state file %s: %w", t.File, err))
 		return
 	}
-	now := time.Now()
-	t.firstEpoch, t.root.epoch = s.FirstEpoch, s.FirstEpoch
 	if s.Damaged {
 		t.harm(fmt.Errorf("state file %s: an earlier one could not be read", t.File))
 	}
+	t.take(s)
+}
+
+// take puts a state into the tree, which is empty. mu is held.
+func (t *Tree) take(s *state) {
+	now := time.Now()
+	t.firstEpoch, t.root.epoch = s.FirstEpoch, s.FirstEpoch
 	for _, scope := range s.Scopes {
 		n := t.place(scope.Scope)
 		n.epoch, n.stoppers = scope.Epoch, scope.Stoppers
 		for state, e := range scope.Stops {
-			if !e.Until.IsZero() {
-				e.Until = now.Add(e.Until.Sub(now)) // by the monotonic clock from here on
-			}
-			n.hold(state, *e)
+			n.hold(state, e.monotonic(now))
 		}
 		n.ramp = t.Ramp.begin(n.scope, n.epoch, scope.Lifted)
 	}
+}
+
+// monotonic returns the entry with an end that passes by the monotonic clock from here on.
+func (e *entry) monotonic(now time.Time) entry {
+	m := *e
+	if !m.Until.IsZero() {
+		m.Until = now.Add(m.Until.Sub(now))
+	}
+	return m
 }
 
 // place returns the scope of a state file, however many there may be. mu is held.
