@@ -193,3 +193,16 @@ func TestFollowFails(t *testing.T) {
 		t.Errorf("%v; want %v", s.State, halt.Stopped)
 	}
 }
+
+// Whoever stopped the scope before somebody else did may not approve its end here, either.
+func TestFollowRemembersStoppers(t *testing.T) {
+	lead, process := &halt.Tree{}, &halt.Tree{}
+	engage(t, lead, halt.Command{Scope: "desk", Who: "ann"})
+	engage(t, lead, halt.Command{Scope: "desk", Who: "bob"})
+	if _, err := process.Follow(lead.Snapshot()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := process.Resume(halt.Release{Scope: "desk", Epoch: 2, Requester: "cid", Approver: "ann"}); !errors.Is(err, halt.ErrTwoPersons) {
+		t.Errorf("Resume = %v; want %v", err, halt.ErrTwoPersons)
+	}
+}
