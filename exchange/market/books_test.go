@@ -377,6 +377,7 @@ func TestLinkLost(t *testing.T) {
 		next.Subscribed("X")
 		expect(t, "turnover", b, "X", "SYNCED 100")
 		l.Receive(depth("X", 101, 101)) // from the old link: ignored
+		expect(t, "turnover", b, "X", "SYNCED 100")
 		l.Lost(eof)
 		next.Receive(depth("X", 100, 101))
 		expect(t, "turnover", b, "X", "SYNCED 101")
