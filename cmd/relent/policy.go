@@ -11,8 +11,7 @@ import (
 
 	"github.com/relent-go/relent/backoff"
 	"github.com/relent-go/relent/cmd/internal/config"
-	"github.com/relent-go/relent/cmd/internal/explain"
-	"github.com/relent-go/relent/cmd/internal/policy"
+	"github.com/relent-go/relent/cmd/internal/config/policy"
 	"github.com/relent-go/relent/cmd/internal/rerun"
 	"github.com/relent-go/relent/retry"
 )
@@ -111,7 +110,7 @@ func newExplain() *cobra.Command {
 			return usage("policy explain", errors.Join(mistakes...))
 		}
 		if len(args) == 0 {
-			schedule := explain.New(&given)
+			schedule := policy.NewSchedule(&given)
 			return answer(cmd, schedule, func(w io.Writer) error { return schedule.WriteText(w, columns(w)) })
 		}
 		set, p, err := namedPolicy(cmd, args[0])

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/relent-go/relent/cmd/internal/config"
-	"github.com/relent-go/relent/cmd/internal/explain"
 	"github.com/relent-go/relent/gate/breaker"
 	"github.com/relent-go/relent/gate/budget"
 	"github.com/relent-go/relent/gate/halt"
@@ -20,7 +19,7 @@ import (
 
 // An Explanation is what a policy of a file does.
 type Explanation struct {
-	explain.Schedule
+	Schedule
 	File     string   `json:"file"`
 	Limits   []string `json:"limits"` // beside the number of attempts, in words
 	Priority string   `json:"priority"`
@@ -38,7 +37,7 @@ type Gate struct {
 // Explain says what a policy of a set does. p is the policy as it is in force: flags may have changed fields of it.
 func Explain(s *config.Set, p *retry.Policy) Explanation {
 	def := s.File.Policies[p.Name]
-	e := Explanation{Schedule: explain.New(p), File: s.File.Name, Priority: p.Priority.String(), Gates: []Gate{}, Limits: limits(p)}
+	e := Explanation{Schedule: NewSchedule(p), File: s.File.Name, Priority: p.Priority.String(), Gates: []Gate{}, Limits: limits(p)}
 	e.Note = "" // is among the limits
 	for i, name := range def.Gates {
 		e.Gates = append(e.Gates, gate(s.File, name, p.Gates[i], def))

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/relent-go/relent/cmd/internal/config"
-	"github.com/relent-go/relent/cmd/internal/policy"
+	"github.com/relent-go/relent/cmd/internal/config/policy"
 )
 
 var update = flag.Bool("update", false, "write the files that tests compare with")

@@ -1,5 +1,4 @@
-// Package explain says what a policy does, attempt by attempt, before it ships.
-package explain
+package policy
 
 import (
 	"fmt"
@@ -39,8 +38,8 @@ type Row struct {
 	Fits     string  `json:"fits"` // always, sometimes or never, within the whole time of the call
 }
 
-// New returns the schedule of p.
-func New(p *retry.Policy) Schedule {
+// NewSchedule returns the schedule of p.
+func NewSchedule(p *retry.Policy) Schedule {
 	strategy := p.Backoff
 	if strategy == nil {
 		strategy = backoff.Default()
