@@ -62,3 +62,69 @@ func FuzzDecodeFaults(f *testing.F) {
 		}
 	})
 }
+
+// FuzzMessages says whatever it is given on both kinds of links: the venue answers or closes, and lives.
+func FuzzMessages(f *testing.F) {
+	f.Add(false, `{"method":"SUBSCRIBE","params":["btcusdt@depth","btcusdt@kline_1m"],"id":1}`)
+	f.Add(false, `{"method":"UNSUBSCRIBE","params":[""],"id":"`+strings.Repeat("x", 100)+`"}`)
+	f.Add(true, `{"id":1,"method":"order.place","params":{"symbol":"BTCUSDT","side":"BUY","quantity":1e99}}`)
+	f.Add(true, `{"id":null,"method":"userDataStream.unsubscribe","params":{"a":[{}]}}`)
+	f.Add(true, `{"id":1,"method":"depth","params":{"symbol":"BTCUSDT","limit":-1}}`)
+	f.Add(true, `{"id":1,"method":"userDataStream.subscribe.signature","params":{"apiKey":"`+DefaultKey+`"}}`)
+	f.Add(true, `{"method":"time","id":{}}`)
+	f.Add(true, `null`)
+	v := New(Config{MaxOrders: 1000, Limits: Limits{WeightPerMinute: Unlimited, RequestsPer5Min: Unlimited}})
+	f.Fuzz(func(t *testing.T, api bool, message string) {
+		c := &call{remote: "192.0.2.1:1", path: "/ws"}
+		if api {
+			c.path = "/ws-api/v3"
+		}
+		v.number(c)
+		l := v.newLink(c)
+		v.open(c, l)
+		defer v.leave(c.world, l, "done")
+		if api {
+			v.serveMessage(c.world, l, []byte(message))
+		} else {
+			v.mu.Lock()
+			h := c.world.engine.hub
+			h.answer(l, encode(h.command(l, []byte(message))))
+			v.mu.Unlock()
+		}
+		for _, q := range l.queue {
+			if !json.Valid(q.data) || strings.Contains(string(q.data), `"status":500`) {
+				t.Errorf("%s = %s", message, q.data)
+			}
+		}
+		sound(t, v)
+	})
+}
+
+// FuzzAlpaca sends whatever it is given to the Alpaca interface.
+func FuzzAlpaca(f *testing.F) {
+	f.Add("POST", "orders", "", `{"symbol":"BTC/USD","qty":"1","side":"buy","type":"market","time_in_force":"day"}`)
+	f.Add("POST", "orders", "", `{"symbol":"BTC/USD","notional":1e300,"side":"buy","type":"market"}`)
+	f.Add("PATCH", "orders/x", "", `{"qty":"0.5"}`)
+	f.Add("GET", "orders", "status=all&limit=-1&after=never&symbols=,,", "")
+	f.Add("GET", "orders:by_client_order_id", "client_order_id=%00", "")
+	f.Add("GET", "account/activities/FILL", "page_token=x&page_size=7&until=2020-01-01T00:00:00Z", "")
+	f.Add("DELETE", "orders", "", "")
+	v := New(Config{MaxOrders: 1000, Symbols: []string{"BTCUSD"}, Limits: Limits{WeightPerMinute: Unlimited, RequestsPer5Min: Unlimited, OrdersPer10s: Unlimited, OrdersPerDay: Unlimited}})
+	f.Fuzz(func(t *testing.T, method, path, query, body string) {
+		if method == "" || strings.Trim(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+			method = "POST"
+		}
+		if isFeed(alpacaPrefix + path) {
+			return
+		}
+		r := httptest.NewRequest(method, "/", strings.NewReader(body))
+		r.URL = &url.URL{Path: alpacaPrefix + path, RawQuery: query}
+		r.Header.Set("APCA-API-KEY-ID", DefaultKey)
+		r.Header.Set("APCA-API-SECRET-KEY", DefaultSecret)
+		got := send(v, r)
+		if got.cut || got.status >= 500 || got.body != "" && !json.Valid([]byte(got.body)) {
+			t.Errorf("%s %s?%s %s = %+v", method, path, query, body, got)
+		}
+		sound(t, v)
+	})
+}
