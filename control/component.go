@@ -62,7 +62,7 @@ type component struct {
 	err      error
 	fails    int // in a row
 	state    own
-	resting  time.Time // not checked before
+	resting  time.Time // the breaker refuses it until then
 
 	seen     time.Time // when its operations were looked at
 	good     uint64    // their calls until then
@@ -162,7 +162,7 @@ func sorted(all map[string]*component) (order []*component, cycles []error) {
 
 // stale says that a check should start. health.mu is held.
 func (c *component) stale(at time.Time) bool {
-	return c.Check != nil && c.running == nil && (c.answered.IsZero() || at.Sub(c.answered) >= c.Interval) && !at.Before(c.resting)
+	return c.Check != nil && c.running == nil && (c.answered.IsZero() || at.Sub(c.answered) >= c.Interval)
 }
 
 // stuck says that a check runs that ignores its context. health.mu is held.

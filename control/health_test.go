@@ -334,6 +334,38 @@ func TestHealthObeysItsContext(t *testing.T) {
 	})
 }
 
+// A registry that was closed makes no checks, not even first ones.
+func TestNoChecksAfterClose(t *testing.T) {
+	c := &check{}
+	r := &control.Registry{}
+	add(t, r, control.Component{Name: "db", Check: c.run})
+	shut(t, r)
+	if got := states(r.Health(t.Context())); got != "degraded true; db unknown: never checked" || c.runs.Load() != 0 {
+		t.Errorf("health %q after %d checks; want none", got, c.runs.Load())
+	}
+}
+
+// Gates learn when a component that stays down is asked next.
+func TestHealthGateKnowsWhenACheckIsNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &control.Registry{}
+		add(t, r, control.Component{Name: "db", Check: new(check).fail(errDown).run})
+		g, err := r.HealthGate("db", false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 6 { // five failures, and a refusal
+			time.Sleep(time.Duration(min(i, 1)) * 5 * time.Second)
+			r.Health(t.Context())
+		}
+		err = g.Admit(t.Context(), &retry.Attempt{Number: 2, At: time.Now()})
+		if hint := retry.Hint(err); !errors.Is(err, control.ErrDown) || hint <= 0 || hint > 30*time.Second {
+			t.Errorf("%v, %v; want a refusal with a time", err, hint)
+		}
+		shut(t, r)
+	})
+}
+
 func TestTimeoutsAndStuckChecks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hangs := &check{hangs: make(chan struct{})}

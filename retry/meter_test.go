@@ -127,6 +127,19 @@ func TestMeter(t *testing.T) {
 	}
 }
 
+// What nobody timed is not made up.
+func TestMeterOfUntimedFailure(t *testing.T) {
+	m := &tally{want: retry.Count}
+	err := retry.Run(t.Context(), &retry.Policy{Observer: m, Idempotent: true}, func(context.Context) error { return retry.Mark(errBusy, retry.Permanent) })
+	if e := m.events[0]; e.Took != 0 || e.Elapsed != 0 || !e.Partial {
+		t.Errorf("event %+v; want no times", e)
+	}
+	var e *retry.Error
+	if !errors.As(err, &e) || e.Elapsed != 0 {
+		t.Errorf("%v; want no time", err)
+	}
+}
+
 // The time that a meter learns is that of the call, what gates waited included.
 func TestMeterCountsTheWaitOfGates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
