@@ -80,7 +80,7 @@ func (m *Machine) sendCancel(ctx context.Context, l *life) {
 	ref := s.Ref()
 	m.fly(ctx, f, func(ctx context.Context, _ Intent) { _ = m.Adapter.Cancel(ctx, ref, f.command) }, func() {
 		// Whatever the answer was, "unknown order" and "already done" too: a read decides.
-		wait := m.Rules.firstWait()
+		wait := min(m.Rules.firstWait()<<min(l.cancels-1, 6), 30*time.Second)
 		if f.verdict != nil {
 			wait = max(wait, f.verdict.After)
 		}
@@ -146,11 +146,8 @@ func (m *Machine) unsettled(l *life) bool {
 
 // insist asks to cancel again, and tells a person if that does not work.
 func (m *Machine) insist(ctx context.Context, l *life) {
-	if l.cancels < maxCancels {
-		m.sendCancel(ctx, l)
-		return
-	}
-	if !l.alarmed {
+	m.sendCancel(ctx, l)
+	if l.cancels > maxCancels && !l.alarmed {
 		l.alarmed = true
 		m.alarm(ctx, AlarmCancel, l, "order %s still works after %d requests to cancel it: cancel it at the venue", l.story.Intent.ID, l.cancels)
 	}

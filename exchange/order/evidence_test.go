@@ -102,8 +102,8 @@ func TestLateEvidence(t *testing.T) {
 			}
 			time.Sleep(time.Minute)
 			o := r.state(id(once), order.Breach)
-			if r.alarms.count(order.AlarmBreach) != 1 || !strings.Contains(o.Why, "given up") {
-				r.t.Errorf("%d alarms, because %q", r.alarms.count(order.AlarmBreach), o.Why)
+			if a := r.alarms.list; len(a) != 1 || a[0].Kind != order.AlarmBreach || !strings.Contains(a[0].Text, "given up") {
+				r.t.Errorf("alarms: %+v; want one", a)
 			}
 			time.Sleep(2 * time.Minute)
 			if h := r.venue.truth(id(once))[0]; h.now().status != order.StatusCanceled {
@@ -112,10 +112,12 @@ func TestLateEvidence(t *testing.T) {
 			if _, err := r.Submit(r.t.Context(), limit(2)); !errors.Is(err, order.ErrGated) {
 				r.t.Errorf("Submit = %v; want %v", err, order.ErrGated)
 			}
+			r.venue.plan = nil
 			reducing := limit(3)
 			reducing.ReduceOnly = true
 			r.submit(reducing)
 			r.restart() // the gate is there again, and so is the alarm
+			time.Sleep(10 * time.Second)
 			if _, err := r.Submit(r.t.Context(), limit(2)); !errors.Is(err, order.ErrGated) || r.alarms.count(order.AlarmBreach) != 2 {
 				r.t.Errorf("Submit after a restart = %v, %d alarms; want %v", err, r.alarms.count(order.AlarmBreach), order.ErrGated)
 			}
@@ -200,6 +202,7 @@ func TestResolve(t *testing.T) {
 			r.t.Errorf("%d alarms about the end; want one", n)
 		}
 		time.Sleep(time.Minute)
+		r.venue.plan = nil
 		r.submit(limit(2))
 
 		// Parked, and then somebody sees it.
@@ -215,6 +218,7 @@ func TestResolve(t *testing.T) {
 			r.t.Error(err)
 		}
 		r.done(id(limit(5)), order.Canceled) // as was wanted
+		r.venue.plan = nil
 		r.submit(limit(6))
 	})
 }
@@ -428,6 +432,7 @@ func TestLogAnswersGetLost(t *testing.T) {
 			r.t.Errorf("Submit = %v; want %v", err, order.ErrLog)
 		}
 		f.lose = nil
+		time.Sleep(5 * time.Second)
 		r.restart()
 		r.done(id(limit(1)), order.Abandoned)
 		if len(r.venue.sends) != 0 {

@@ -75,7 +75,9 @@ func TestLostRequest(t *testing.T) {
 // done waits for the end of an order, and complains unless it is as it should be.
 func (r *rig) done(id string, want order.State) order.Order {
 	r.t.Helper()
-	o, err := r.WaitDone(r.t.Context(), id)
+	ctx, cancel := context.WithTimeout(r.t.Context(), time.Hour)
+	defer cancel()
+	o, err := r.WaitDone(ctx, id)
 	if err != nil || o.State != want {
 		r.t.Errorf("order %s is %v (%s), %v; want %v", id, o.State, o.Why, err, want)
 	}
