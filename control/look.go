@@ -9,7 +9,8 @@ import (
 )
 
 // View returns everything that can be seen of the process. It starts checks of components that are due, and does not wait
-// for them. It takes no lock that calls take.
+// for them. Counters are read without a lock; breakers, budgets and stops are asked one by one, each of which takes its own for
+// a moment. The functions of venues, budgets, findings and sinks run in the caller's goroutine, and should be quick.
 func (r *Registry) View() View {
 	s := r.state()
 	at := time.Now()
