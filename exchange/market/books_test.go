@@ -471,11 +471,20 @@ func TestLateAnswer(t *testing.T) {
 		l.Lost(errors.New("EOF"))
 		time.Sleep(2 * time.Second)
 		expect(t, "late answer", b, "X", "STALE 0")
-		e := b.entry("X")
-		e.repair(t.Context()) // nobody carries it
+		b.entry("X").repair(t.Context()) // nobody carries it
 		if n := r.count("X"); n != 1 {
 			t.Errorf("%d asked; want 1", n)
 		}
+		d, _ := NewDecoder("binance")
+		l = b.Link(d)
+		l.Subscribed("X")
+		time.Sleep(500 * time.Millisecond)
+		l.Lost(errors.New("EOF"))
+		b.Link(d).Subscribed("X")
+		time.Sleep(600 * time.Millisecond) // the answer to the question before the loss is there
+		expect(t, "answer for the link before", b, "X", "BUFFERING 0")
+		time.Sleep(500 * time.Millisecond)
+		expect(t, "answer", b, "X", "SYNCED 100")
 	})
 }
 

@@ -284,7 +284,7 @@ func TestDecodeBitfinex(t *testing.T) {
 func TestDecodeBounds(t *testing.T) {
 	d, _ := NewDecoder("binance")
 	var f Frame
-	if err := d.Decode([]byte(`{"a":"`+strings.Repeat("x", 10<<20)+`"}`), &f); !errors.Is(err, ErrFrame) || len(err.Error()) > 200 {
+	if err := d.Decode([]byte(`{"id":1,"result":"`+strings.Repeat("x", 10<<20)+`"}`), &f); !errors.Is(err, ErrFrame) || len(err.Error()) > 200 {
 		t.Errorf("10 MB: %.300v; want a short %v", err, ErrFrame)
 	}
 	for i := range mostNames + 1 {
