@@ -116,6 +116,11 @@ func TestNoticeLongBefore(t *testing.T) {
 		if e := l.of(retryws.TurnoverEnded); len(e) != 1 || s.State() != retryws.Ready {
 			t.Errorf("%+v, %v; want given up after 30 s", e, s.State())
 		}
+		s.Want(topic("a")) // has the session look again
+		time.Sleep(time.Second)
+		if n := len(v.times()); n != 2 {
+			t.Errorf("%d dials; want the first link kept until it dies", n)
+		}
 	})
 }
 
@@ -306,5 +311,40 @@ func TestSecondLinkOpensTooLate(t *testing.T) {
 				t.Error(err)
 			}
 		}
+	})
+}
+
+// A topic that the first link has subscribed, but not brought yet: the second alone brings it.
+func TestTopicUnconfirmedAtTurnover(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := &venue{}
+		v.message = func(w *wire, m string) bool {
+			if w.n == 2 || !strings.HasSuffix(m, " b") {
+				return false
+			}
+			w.mu.Lock()
+			w.subs["b"] = true // without a word
+			w.mu.Unlock()
+			return true
+		}
+		c := &retryws.Consumer{Match: func(t retryws.Topic) bool { return t.Channel == "b" }}
+		s := retryws.New(retryws.Config{Protocol: &words{}, Dialer: v})
+		s.Attach(c)
+		s.Want(topic("a"))
+		go s.Run(t.Context())
+		synctest.Wait()
+		v.publish("a", "1 1")
+		s.Want(topic("a"), topic("b"))
+		synctest.Wait()
+		s.Reconnect()
+		synctest.Wait()
+		v.publish("a", "2 2")
+		until(t, 2*time.Second, func() bool { return s.Stats().Turnovers == 1 }, func() string { return "no turnover" })
+		v.publish("b", "1 1") // on both, while the first is drained
+		synctest.Wait()
+		if got := lasts(take(c)); !slices.Equal(got, []int64{-1, 1}) {
+			t.Errorf("events %v; want Live and 1", got)
+		}
+		s.Close()
 	})
 }

@@ -216,7 +216,7 @@ func TestStates(t *testing.T) {
 		l := &log{}
 		v := &venue{}
 		s := run(t, retryws.Config{Protocol: &words{auth: true}, Dialer: v, Observe: l.observe, Name: "venue"}, "trades.A", "trades.B")
-		time.Sleep(time.Second)
+		time.Sleep(15 * time.Second) // a pong of a public stream is no message
 		if s.State() != retryws.Subscribing {
 			t.Errorf("state %v without a message; want SUBSCRIBING", s.State())
 		}

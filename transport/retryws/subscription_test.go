@@ -478,3 +478,36 @@ func TestLag(t *testing.T) {
 		s.Close()
 	})
 }
+
+// Each of several that were not confirmed is asked for in a message of its own.
+func TestAskedAgainAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := &venue{opened: func(w *wire) { w.say("hb") }, message: func(w *wire, m string) bool { return len(strings.Fields(m)) > 3 }}
+		s := run(t, retryws.Config{Protocol: &words{}, Dialer: v}, "a", "b", "c")
+		expect(t, s, retryws.Ready, 10*time.Second)
+		if got := v.wire(0).sent("sub"); len(got) != 4 || got[0] != "sub 1 a b c" || s.Stats().AskedAgain != 3 {
+			t.Errorf("sent %q, %d asked again; want the three, and each alone", got, s.Stats().AskedAgain)
+		}
+	})
+}
+
+// The limit of a topic is five times the 99th percentile of its own gaps.
+func TestLearntLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := &venue{}
+		s := run(t, retryws.Config{Protocol: &words{}, Dialer: v, Clocks: retryws.Clocks{Heartbeat: 5 * time.Second}}, "a")
+		synctest.Wait()
+		for range 30 {
+			learn(t, v, s, 1, "a")
+			learn(t, v, s, 3)
+		}
+		learn(t, v, s, 16)
+		if n := s.Stats().Resubscribed; n != 0 {
+			t.Errorf("subscribed again after 19 s; want none before 20 s, with gaps of 4 s")
+		}
+		learn(t, v, s, 8)
+		if n := s.Stats().Resubscribed; n != 1 {
+			t.Errorf("%d subscribed again after 27 s; want 1", n)
+		}
+	})
+}

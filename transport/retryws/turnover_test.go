@@ -325,9 +325,10 @@ func TestSequenceResetDuringTurnover(t *testing.T) {
 func TestSingleLink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		most := 0
+		l := &log{}
 		v := &venue{}
 		v.opened = func(w *wire) { most = max(most, int(v.open.Load())); w.say("hb") }
-		s := run(t, retryws.Config{Protocol: &words{}, Dialer: v, SingleLink: true, MaxAge: time.Hour, Clocks: retryws.Clocks{Message: -1}}, "trades.A")
+		s := run(t, retryws.Config{Protocol: &words{}, Dialer: v, SingleLink: true, MaxAge: time.Hour, Observe: l.observe, Rand: func() float64 { return 0.999 }, Clocks: retryws.Clocks{Message: -1}}, "trades.A")
 		s.Reconnect() // before there is a link: nothing to replace
 		time.Sleep(50 * time.Minute)
 		if n := len(v.times()); n != 1 {
@@ -338,6 +339,11 @@ func TestSingleLink(t *testing.T) {
 		time.Sleep(time.Second)
 		if n := len(v.times()); n != 3 || most != 1 || s.State() != retryws.Ready {
 			t.Errorf("%d dials, at most %d at once, %v; want 3, 1, READY", n, most, s.State())
+		}
+		for _, e := range l.of(retryws.LinkEnded) {
+			if e.Wait > 500*time.Millisecond || e.Reason != retryws.Requested {
+				t.Errorf("%v, and a wait of %v; want requested, and at most 500 ms", e.Reason, e.Wait)
+			}
 		}
 	})
 }
