@@ -24,8 +24,8 @@ func (x *trip) answered(resp *http.Response, sent, received time.Time) {
 	if resp.Body == nil {
 		resp.Body = http.NoBody
 	}
-	server, dated := dateOf(resp.Header)
-	if dated && resp.Header["Age"] == nil {
+	server, ok := t.clock.date(resp.Header)
+	if ok && resp.Header["Age"] == nil {
 		t.clock.Observe(sent, received, server, time.Second)
 	}
 	body, cut := x.look(resp)

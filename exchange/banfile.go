@@ -59,12 +59,12 @@ func (f *FileBans) read() ([]Ban, error) {
 	if !info.Mode().IsRegular() || info.Size() > mostBanFile {
 		return nil, fmt.Errorf("%s is no file of bans: %v, %d bytes", f.Path, info.Mode(), info.Size())
 	}
-	data, err := os.ReadFile(f.Path)
-	if err != nil {
-		return nil, err
-	}
 	var bans []Ban
-	if err := json.Unmarshal(data, &bans); err != nil {
+	data, err := os.ReadFile(f.Path)
+	if err == nil {
+		err = json.Unmarshal(data, &bans)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Path, err)
 	}
 	f.info, f.bans = info, bans

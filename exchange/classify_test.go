@@ -198,6 +198,7 @@ func TestClassify(t *testing.T) {
 		{"deribit code in a 400", "deribit", Order, 400, `{"error":{"code":10028,"message":"too_many_requests"}}`, "", NotPlaced, retry.Throttled, RateLimited},
 		{"deribit timed out by reason", "deribit", Order, 400, `{"error":{"code":11999,"message":"timed_out"}}`, "", NotPlaced, retry.Permanent, Rejected},
 		{"coinbase", "coinbase", Order, 429, `{"errors":[{"id":"rate_limit_exceeded","message":"Too many"}]}`, "", NotPlaced, retry.Throttled, RateLimited},
+		{"coinbase by its text", "coinbase", Order, 401, `{"message":"request timestamp expired"}`, "", NotPlaced, retry.Transient, ClockOff},
 		{"gate", "gate", Order, 429, `{"label":"TOO_MANY_REQUESTS","message":"x"}`, "", NotPlaced, retry.Throttled, RateLimited},
 		{"bitfinex in a 500", "bitfinex", Order, 500, `["error",11010,"ratelimit: error"]`, "", NotPlaced, retry.Throttled, RateLimited},
 		{"alpaca", "alpaca", Order, 429, `{"code":42910000,"message":"rate limit"}`, "", NotPlaced, retry.Throttled, RateLimited},

@@ -3,6 +3,7 @@ package exchange
 import (
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,6 +17,8 @@ type Clock struct {
 	at   time.Time // when the bounds held, by the monotonic clock; zero: nothing was heard
 	low  time.Time // the venue's time was not before
 	high time.Time // nor after
+
+	dates atomic.Pointer[dated]
 }
 
 // UnheardError is how far a clock may be off, for pacing, that has heard nothing of the venue. It bounds nothing: no
@@ -54,17 +57,30 @@ func (c *Clock) ObserveDate(sent, received time.Time, h http.Header) bool {
 	if h.Get("Age") != "" {
 		return false
 	}
-	t, ok := dateOf(h)
+	t, ok := c.date(h)
 	return ok && c.Observe(sent, received, t, time.Second)
 }
 
-func dateOf(h http.Header) (time.Time, bool) {
+// dated is a Date header that was read. Many answers have the same one.
+type dated struct {
+	text string
+	time time.Time
+	ok   bool
+}
+
+// date reads the Date header of an answer.
+func (c *Clock) date(h http.Header) (time.Time, bool) {
 	values := h["Date"]
 	if len(values) == 0 {
 		return time.Time{}, false
 	}
+	if d := c.dates.Load(); d != nil && d.text == values[0] {
+		return d.time, d.ok
+	}
 	t, err := http.ParseTime(values[0])
-	return t, err == nil && inRange(t)
+	d := &dated{values[0], t, err == nil && inRange(t)}
+	c.dates.Store(d)
+	return d.time, d.ok
 }
 
 // bounds returns the bounds at a later moment. c.mu is held.

@@ -192,9 +192,15 @@ func (d *draw) pricesOf(method, path string) (prices []*price, other float64) {
 
 // cost is what a request costs.
 func (e *endpointDraw) cost(r *request) float64 {
-	cost := -1.0
+	cost, limit := -1.0, int64(-1)
+	if len(e.prices) > 0 && e.prices[0].to > 0 {
+		text, _ := queryValue(r.query, "limit")
+		if n, ok := parseCount(text); ok {
+			limit = n
+		}
+	}
 	for _, p := range e.prices {
-		if p.holds(r) {
+		if p.holds(r, limit) {
 			cost = max(cost, p.at(r.age))
 		}
 	}
@@ -204,12 +210,10 @@ func (e *endpointDraw) cost(r *request) float64 {
 	return e.other
 }
 
-// holds says whether the condition of a price does.
-func (p *price) holds(r *request) bool {
+// holds says whether the condition of a price does. limit is the parameter of that name, negative if there is none.
+func (p *price) holds(r *request, limit int64) bool {
 	if p.to > 0 {
-		text, _ := queryValue(r.query, "limit")
-		n, ok := parseCount(text)
-		return ok && p.from <= n && n <= p.to
+		return limit >= 0 && p.from <= limit && limit <= p.to
 	}
 	if name, without := strings.CutPrefix(p.param, "!"); without {
 		_, there := queryValue(r.query, name)

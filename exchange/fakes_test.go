@@ -96,3 +96,5 @@ func send(ctx context.Context, t *Transport, method, url, form string) (*http.Re
 	}
 	return t.RoundTrip(req)
 }
+
+var bg = context.Background()

@@ -61,7 +61,6 @@ func (m *Machine) sendAmend(ctx context.Context, l *life) {
 	m.fly(ctx, f, func(ctx context.Context, _ Intent) { r, err = m.Adapter.(Amender).Amend(ctx, ref, c.ID, *c.Want) }, func() {
 		v := f.verdict
 		switch {
-		case s.Command == nil: // evidence was quicker
 		case err == nil && m.see(ctx, l, &r, fromAnswer) == nil && c.Want.settles(&r):
 			m.endAmend(ctx, l, ended, "amended")
 		case !f.begun && m.wired.Load(), v != nil && (v.Outcome == exchange.NotSent || v.Outcome == exchange.NotPlaced || v.Outcome == exchange.Unchanged):
@@ -94,19 +93,13 @@ func (m *Machine) endAmend(ctx context.Context, l *life, end, why string) {
 const maxAmends = 3
 
 // compare settles an amend of unknown outcome by what the venue shows. It needs the turn.
-func (m *Machine) compare(ctx context.Context, l *life) {
+func (m *Machine) compare(ctx context.Context, l *life, r *Report) {
 	s := l.story
-	r, err := m.ask(ctx, l, s.Ref())
-	if err != nil || s.Command == nil || l.flight != nil || m.see(ctx, l, &r, fromQuery) != nil {
-		return
-	}
 	settled := m.now().After(l.amended.Add(m.Rules.spacing())) // what has not come by now does not come
 	switch {
-	case s.State != Acked:
-		m.endAmend(ctx, l, failed, "the order was done first")
-	case s.Command.Want.settles(&r):
+	case s.Command.Want.settles(r):
 		m.endAmend(ctx, l, ended, "amended")
-	case !s.Terms.settles(&r): // not stated
+	case !s.Terms.settles(r): // not stated
 	case m.Rules.AmendKeepID && l.amends < maxAmends:
 		m.sendAmend(ctx, l)
 	case settled && m.Rules.Fence:

@@ -84,6 +84,7 @@ func (m *Machine) sendCancel(ctx context.Context, l *life) {
 		if f.verdict != nil {
 			wait = max(wait, f.verdict.After)
 		}
+		l.cancelAfter = time.Now().Add(wait)
 		m.plan(l, wait)
 	})
 }
@@ -96,7 +97,7 @@ func (m *Machine) follow(ctx context.Context, l *life) {
 		return
 	}
 	l.repairs++
-	err := m.look(ctx, l, breach)
+	r, err := m.look(ctx, l, breach)
 	if err == nil {
 		l.unseen = false
 	}
@@ -105,7 +106,7 @@ func (m *Machine) follow(ctx context.Context, l *life) {
 		m.onward(l)
 		return
 	case s.Command != nil && s.Command.Kind == amending:
-		m.compare(ctx, l)
+		m.compare(ctx, l, &r)
 	case s.wanted && s.State == Acked, breach && s.Status.rank() < 3:
 		m.insist(ctx, l)
 	}
@@ -116,7 +117,7 @@ func (m *Machine) follow(ctx context.Context, l *life) {
 }
 
 // look reads an order that is known to exist.
-func (m *Machine) look(ctx context.Context, l *life, breach bool) error {
+func (m *Machine) look(ctx context.Context, l *life, breach bool) (Report, error) {
 	r, err := m.ask(ctx, l, l.story.Ref())
 	switch {
 	case errors.Is(err, ErrUnsupported), errors.Is(err, ErrNotFound) && !m.Rules.QueryClosed:
@@ -126,13 +127,13 @@ func (m *Machine) look(ctx context.Context, l *life, breach bool) error {
 	case err == nil:
 		err = m.see(ctx, l, &r, fromQuery)
 	}
-	return err
+	return r, err
 }
 
 // late takes what a read says of an order in breach, whose terms need not match any more.
 func (m *Machine) late(ctx context.Context, l *life, r *Report) error {
 	event, err := m.read(l.story, r, fromQuery)
-	if err != nil || l.story.stale(r, event) || !l.story.says(r, event, fromQuery) {
+	if err != nil || l.story.stale(r, event) || !l.story.says(r, fromQuery) {
 		return err
 	}
 	return m.write(ctx, l, entry{kind: KindReport, line: line{Report: r, Source: fromQuery}})
@@ -146,6 +147,9 @@ func (m *Machine) unsettled(l *life) bool {
 
 // insist asks to cancel again, and tells a person if that does not work.
 func (m *Machine) insist(ctx context.Context, l *life) {
+	if time.Now().Before(l.cancelAfter) {
+		return
+	}
 	m.sendCancel(ctx, l)
 	if l.cancels > maxCancels && !l.alarmed {
 		l.alarmed = true

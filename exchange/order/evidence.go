@@ -90,7 +90,7 @@ func (m *Machine) see(ctx context.Context, l *life, r *Report, source string) er
 		return m.fills(ctx, l, r.Fills, source)
 	}
 	var entries []entry
-	if s.says(r, event, source) {
+	if s.says(r, source) {
 		bare := *r
 		bare.Fills = nil
 		entries = append(entries, entry{kind: KindReport, line: line{Event: event, Why: r.why(), Report: &bare, Source: source}})
@@ -137,9 +137,9 @@ func (m *Machine) take(ctx context.Context, l *life, entries []entry) error {
 	for i := range entries {
 		trial.fold(entries[i].kind, s.Changed, &entries[i].line)
 	}
-	if trial.Filled.Cmp(s.most) > 0 || trial.Executed.Cmp(s.most) > 0 {
+	if trial.Executed.Cmp(s.most) > 0 {
 		entries = append(entries, entry{kind: KindMove, line: line{
-			Event: Mismatch, Why: fmt.Sprintf("%s was executed of %s", latestOf(trial.Filled, trial.Executed), s.most),
+			Event: Mismatch, Why: fmt.Sprintf("%s was executed of %s", trial.Executed, s.most),
 		}})
 	} else if trial.State.Terminal() && trial.whole() || s.Closed && trial.State == Breach && s.State == Breach {
 		entries = append(entries, closing)
@@ -162,13 +162,6 @@ func (m *Machine) take(ctx context.Context, l *life, entries []entry) error {
 		m.plan(l, m.Rules.firstWait())
 	}
 	return nil
-}
-
-func latestOf(a, b Decimal) Decimal {
-	if a.Cmp(b) > 0 {
-		return a
-	}
-	return b
 }
 
 // breach records that what the venue has is not what was meant. It needs the turn.

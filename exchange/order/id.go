@@ -24,13 +24,16 @@ func NewID(prefix, strategy string, counter uint64) string {
 	return prefix + letters(h.Sum(nil), IDLen-len(prefix))
 }
 
-// letters writes the first n base-62 digits of a hash.
+// letters writes the last n base-62 digits of a hash.
 func letters(sum []byte, n int) string {
-	text := new(big.Int).SetBytes(sum).Text(62)
-	for len(text) < n {
-		text = "0" + text
+	const digits = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	text := make([]byte, n)
+	rest, base, digit := new(big.Int).SetBytes(sum), big.NewInt(int64(len(digits))), new(big.Int)
+	for i := range text {
+		rest.DivMod(rest, base, digit)
+		text[i] = digits[digit.Int64()]
 	}
-	return text[len(text)-n:]
+	return string(text)
 }
 
 // checkID says what is wrong with a client id of ours.

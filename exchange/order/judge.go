@@ -106,12 +106,8 @@ func (s *story) stale(r *Report, e Event) bool {
 }
 
 // says says that a report is worth an entry: something in it is new.
-func (s *story) says(r *Report, e Event, source string) bool {
-	to, ok := Next(s.State, e, s.facts)
-	switch {
-	case r.Executed.Cmp(s.Executed) > 0, r.Status != s.Status && r.Status != StatusAccepted, s.VenueID == "" && r.VenueID != "":
-		return true
-	case ok && to != s.State:
+func (s *story) says(r *Report, source string) bool {
+	if r.Executed.Cmp(s.Executed) > 0 || r.Status != s.Status && r.Status != StatusAccepted || s.VenueID == "" && r.VenueID != "" {
 		return true
 	}
 	return !s.firm && source != fromAnswer && r.Status != StatusAccepted

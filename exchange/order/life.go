@@ -15,22 +15,23 @@ type life struct {
 	turn  chan struct{} // holds one token while nobody has it
 	story *story        // guarded by turn, as is all up to shown
 
-	flight    *flight   // an attempt or command that is under way
-	retries   int       // in a row, for backoff
-	notBefore time.Time // when the venue may be asked again
-	idle      int       // attempts that sent nothing
-	synced    bool      // the clock was read again after a refusal
-	reads     reading
-	moved     Decimal   // net of what this process had traded before the first attempt
-	repairs   int       // reads for missing fills
-	cancels   int       // requests to cancel
-	amends    int       // times that an amend was sent
-	amended   time.Time // by the venue's clock: when an amend that has not shown cannot arrive any more
-	alarmed   bool      // that fills are missing, or that a cancel does not work
-	restored  bool      // found by a restart, and not read since
-	unseen    bool      // missing in a list of working orders
-	void      bool      // nobody knows whether the intent is in the log
-	retired   bool
+	flight      *flight   // an attempt or command that is under way
+	retries     int       // in a row, for backoff
+	notBefore   time.Time // when the venue may be asked again
+	idle        int       // attempts that sent nothing
+	synced      bool      // the clock was read again after a refusal
+	reads       reading
+	moved       Decimal   // net of what this process had traded before the first attempt
+	repairs     int       // reads for missing fills
+	cancels     int       // requests to cancel
+	cancelAfter time.Time // when the next one may be made
+	amends      int       // times that an amend was sent
+	amended     time.Time // by the venue's clock: when an amend that has not shown cannot arrive any more
+	alarmed     bool      // that fills are missing, or that a cancel does not work
+	restored    bool      // found by a restart, and not read since
+	unseen      bool      // missing in a list of working orders
+	void        bool      // nobody knows whether the intent is in the log
+	retired     bool
 
 	shown atomic.Pointer[shown]
 	due   time.Time // guarded by the machine's mu, as is index

@@ -191,6 +191,9 @@ func (s *story) move(e Event, at time.Time) {
 		}
 	}
 	s.State = to
+	if to.Terminal() {
+		s.Command = nil
+	}
 	switch {
 	case !to.Doubtful() && to != Absent, to == Sending && !s.facts.Doubt:
 		s.Doubted = time.Time{}
@@ -199,12 +202,8 @@ func (s *story) move(e Event, at time.Time) {
 	}
 }
 
-func (s *story) last() *Attempt {
-	if len(s.Attempts) == 0 {
-		return &Attempt{}
-	}
-	return &s.Attempts[len(s.Attempts)-1]
-}
+// last needs an attempt.
+func (s *story) last() *Attempt { return &s.Attempts[len(s.Attempts)-1] }
 
 func (s *story) begin(a *Attempt) {
 	s.Attempts = append(s.Attempts, *a)

@@ -33,11 +33,7 @@ func (m *Machine) Replace(ctx context.Context, old string, next Intent) (Order, 
 		return o, nil
 	}
 	next.Old = old
-	if err := m.enter(); err != nil {
-		return o, m.wrap(next.ID, err)
-	}
-	defer m.leave()
-	return m.submit(ctx, next, created, nil)
+	return m.after(ctx, next, created)
 }
 
 // ReplaceAtomic replaces a working order by the venue's own call, which places the new one only if it has cancelled the

@@ -244,9 +244,6 @@ func (m *Machine) retire(l *life) {
 	for len(m.closed) > m.maxRemember() {
 		old := m.byID[m.closed[0]]
 		m.closed = m.closed[1:]
-		if old == nil || old == l {
-			continue
-		}
 		o := old.order()
 		delete(m.byID, o.Intent.ID)
 		delete(m.byWire, o.Intent.Wire)

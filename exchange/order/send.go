@@ -170,7 +170,7 @@ func (m *Machine) bypassed(ctx context.Context, f *flight, r *Report, err error)
 		event = ProbeAllowed
 	}
 	a := &Attempt{N: f.n, Begun: m.now(), Probe: f.probe}
-	_ = m.write(ctx, l, entry{KindSending, strconv.Itoa(f.n), line{Event: event, Attempt: a}})
+	m.note(ctx, l, entry{KindSending, strconv.Itoa(f.n), line{Event: event, Attempt: a}})
 	if err == nil && m.see(ctx, l, r, fromAnswer) == nil {
 		return
 	}
@@ -312,9 +312,6 @@ func (m *Machine) again(ctx context.Context, l *life) {
 	case s.wanted:
 		m.abandon(ctx, l, "cancelled before it was sent again")
 		return
-	case s.Executed.Sign() > 0:
-		m.abandon(ctx, l, "a resend never follows a fill")
-		return
 	case s.refused:
 		m.abandon(ctx, l, "the venue refuses it: "+s.Why)
 		return
@@ -353,7 +350,6 @@ func (m *Machine) onward(l *life) {
 	switch s := l.story; {
 	case s.State == Recorded, s.State == Absent:
 		m.plan(l, pause(l.retries))
-	case s.State == Parked:
 	default:
 		m.plan(l, m.Rules.firstWait())
 	}

@@ -20,11 +20,16 @@ import (
 //
 // The context bounds the attempt. If it ends after a byte has left, the order is in doubt and verified as any other.
 func (m *Machine) Submit(ctx context.Context, i Intent) (Order, error) {
+	return m.after(ctx, i, m.now())
+}
+
+// after is Submit for an intent that was made a while ago.
+func (m *Machine) after(ctx context.Context, i Intent, created time.Time) (Order, error) {
 	if err := m.enter(); err != nil {
 		return Order{}, m.wrap(i.ID, err)
 	}
 	defer m.leave()
-	return m.submit(ctx, i, m.now(), nil)
+	return m.submit(ctx, i, created, nil)
 }
 
 func (m *Machine) wrap(id string, err error) error {
@@ -119,19 +124,15 @@ func (m *Machine) complete(i *Intent, created time.Time) error {
 func (m *Machine) taken(ctx context.Context, i *Intent) (*life, error) {
 	m.mu.Lock()
 	l := m.byID[i.ID]
-	clash := m.byWire[i.Wire]
 	m.mu.Unlock()
-	switch {
-	case l != nil:
-		if err := l.take(ctx); err != nil { // whoever holds it may be writing it
-			return nil, err
-		}
-		defer l.give()
-		return l, m.same(&l.story.Intent, i)
-	case clash != nil:
-		return nil, fmt.Errorf("%w: %s becomes the client id %s at the venue, which %s has", ErrReused, i.ID, i.Wire, clash.order().Intent.ID)
+	if l == nil {
+		return nil, nil
 	}
-	return nil, nil
+	if err := l.take(ctx); err != nil { // whoever holds it may be writing it
+		return nil, err
+	}
+	defer l.give()
+	return l, m.same(&l.story.Intent, i)
 }
 
 func (m *Machine) same(old, i *Intent) error {
@@ -150,7 +151,7 @@ func (m *Machine) reserve(l *life) error {
 		return fmt.Errorf("%w: %d", ErrFull, m.open)
 	}
 	if m.byID[i.ID] != nil || m.byWire[i.Wire] != nil {
-		return fmt.Errorf("%w: another call submits it now", ErrReused)
+		return fmt.Errorf("%w: another call submits it now, or the venue would take its client id for another order's", ErrReused)
 	}
 	m.byID[i.ID], m.byWire[i.Wire] = l, l
 	m.open++

@@ -17,9 +17,6 @@ func (m *Machine) sweep(ctx context.Context) {
 		case <-timer.C:
 		}
 		for symbol, list := range m.working() {
-			if ctx.Err() != nil {
-				return
-			}
 			m.sweepSymbol(ctx, symbol, list)
 		}
 	}
