@@ -1,0 +1,199 @@
+package control
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/relent-go/relent/gate/halt"
+)
+
+// silence is how long a control plane may say nothing, not even a comment, before the connection counts as dead.
+const silence = 3 * time.Second
+
+// mostOrders bounds one event of the stream.
+const mostOrders = 16 << 20
+
+// listen follows the stream of orders, whatever happens to it.
+func (f *Fleet) listen(ctx context.Context) {
+	for n := 1; ; n++ {
+		heard, err := f.follow(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if heard {
+			n = 1
+		}
+		f.mu.Lock()
+		f.state.Connected = false
+		f.mu.Unlock()
+		f.fail(fmt.Errorf("orders: %w", err))
+		if !pause(ctx, n) {
+			return
+		}
+	}
+}
+
+var errSilent = errors.New("the control plane says nothing")
+
+// follow reads one stream until it ends, and says whether anything came.
+func (f *Fleet) follow(ctx context.Context) (heard bool, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	dead := time.AfterFunc(silence, func() { cancel(errSilent) })
+	defer dead.Stop()
+	resp, err := f.send(ctx, http.MethodGet, OrdersPath, nil)
+	if err != nil {
+		return false, first(context.Cause(ctx), err)
+	}
+	defer resp.Body.Close()
+	lines := bufio.NewReader(resp.Body)
+	var data []byte
+	for {
+		line, err := lines.ReadSlice('\n')
+		for errors.Is(err, bufio.ErrBufferFull) && len(data)+len(line) <= mostOrders {
+			var more []byte
+			line = bytes.Clone(line)
+			more, err = lines.ReadSlice('\n')
+			line = append(line, more...)
+		}
+		if err != nil {
+			return heard, first(context.Cause(ctx), err)
+		}
+		heard = true
+		dead.Reset(silence)
+		f.hear()
+		line = bytes.TrimRight(line, "\r\n")
+		switch field, value, _ := bytes.Cut(line, []byte(":")); {
+		case len(line) == 0 && data != nil:
+			if err := f.obey(ctx, data); err != nil {
+				return heard, err
+			}
+			data = nil
+		case string(field) == "data":
+			data = append(data, bytes.TrimPrefix(value, []byte(" "))...)
+		}
+	}
+}
+
+func first(errs ...error) error {
+	for _, err := range errs {
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+	}
+	return io.ErrUnexpectedEOF
+}
+
+// hear notes that the control plane is there.
+func (f *Fleet) hear() {
+	now := time.Now()
+	if f.Stops != nil {
+		f.Stops.Heartbeat(now)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.state.Connected, f.state.Heard, f.state.Err = true, now, nil
+}
+
+// obey does what orders ask for. What cannot be done is told, and tried again with the next orders.
+func (f *Fleet) obey(ctx context.Context, data []byte) error {
+	var o Orders
+	if err := json.Unmarshal(data, &o); err != nil {
+		return fmt.Errorf("orders that cannot be read: %w", err)
+	}
+	if f.Stops != nil && len(o.Stops) > 0 {
+		if err := f.stop(&o); err != nil {
+			return err
+		}
+	}
+	f.tune(ctx, &o)
+	f.mu.Lock()
+	f.state.Version = o.Version
+	f.mu.Unlock()
+	return nil
+}
+
+// stop repeats releases, and then takes over stops. A release counts only for a scope in which nothing happened here since
+// it was in step with the control plane.
+func (f *Fleet) stop(o *Orders) error {
+	for _, scope := range slices.Sorted(maps.Keys(o.Released)) {
+		now, err := f.Stops.Look(halt.Scope(scope))
+		epoch, inStep := f.synced[scope]
+		if err != nil || len(now.Stops) == 0 || !inStep || now.Epoch != epoch {
+			continue
+		}
+		r := o.Released[scope]
+		f.Stops.Resume(halt.Release{ // which the tree records, also where it refuses
+			Scope: halt.Scope(scope), Epoch: epoch, Requester: r.Requester, Approver: r.Approver, Why: r.Reason,
+		})
+	}
+	_, err := f.Stops.Follow(o.Stops)
+	if errors.Is(err, halt.ErrSnapshot) {
+		return err
+	}
+	if err != nil {
+		f.Registry.Note(Note{Kind: "stop", Text: fmt.Sprintf("the fleet's stops are in force: %v", err)})
+	}
+	before := maps.Clone(f.synced)
+	clear(f.synced)
+	for scope, epoch := range o.Epochs {
+		if now, err := f.Stops.Look(halt.Scope(scope)); err == nil && now.Scope == halt.Scope(scope) && now.Epoch == epoch {
+			f.synced[scope] = epoch
+		}
+	}
+	if !maps.Equal(before, f.synced) {
+		f.remember()
+	}
+	return nil
+}
+
+// tune gives operations the overrides that orders have for them, and takes back those of earlier orders.
+func (f *Fleet) tune(ctx context.Context, o *Orders) {
+	wanted := maps.Clone(o.Tunes)
+	if wanted == nil {
+		wanted = map[string]TuneOrder{}
+	}
+	for name := range f.tuned {
+		if _, ok := wanted[name]; !ok {
+			wanted[name] = TuneOrder{Actor: "fleet", Reason: "the override was taken back"}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		op, err := f.Registry.Operation(name)
+		if err != nil {
+			continue // of another process
+		}
+		w := wanted[name]
+		if _, still := o.Tunes[name]; still {
+			f.tuned[name] = true
+		} else {
+			delete(f.tuned, name)
+		}
+		now := op.about()
+		fields := maps.Clone(w.Fields)
+		if fields == nil {
+			fields = map[string]string{}
+		}
+		for field := range now.Override {
+			if _, ok := fields[field]; !ok {
+				fields[field] = "" // reverts it
+			}
+		}
+		if len(fields) == 0 || maps.Equal(fields, now.Override) {
+			continue
+		}
+		_, err = f.Registry.Tune(ctx, Tune{Operation: name, Version: now.Version, Fields: fields, Actor: w.Actor, Reason: w.Reason, Source: "fleet"})
+		if err != nil {
+			f.Registry.Note(Note{Kind: "config", Policy: name, Text: fmt.Sprintf("the fleet's override is not in force: %v", err)})
+		}
+	}
+}

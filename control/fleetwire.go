@@ -1,0 +1,56 @@
+package control
+
+import (
+	"github.com/relent-go/relent/gate/budget/lease"
+	"github.com/relent-go/relent/observe/audit"
+)
+
+// The paths of the protocol between a process ([Fleet]) and its control plane, below the URL of the latter. All of them
+// need a bearer token.
+const (
+	OrdersPath = "/fleet/v1/orders" // GET: a stream of server-sent events "orders", each with the whole of [Orders], and a comment each second
+	ReportPath = "/fleet/v1/report" // POST [Report], answered with nothing
+	LeasePath  = "/fleet/v1/lease"  // POST a list of lease.Request, answered with a list of lease.Grant
+	AuditPath  = "/fleet/v1/audit"  // POST [AuditBatch], answered with an audit.Head
+)
+
+// Orders are what a control plane asks of its processes: the whole of it each time, so that nothing is missed.
+type Orders struct {
+	Version  uint64               `json:"version"`            // rises with each change
+	Stops    []byte               `json:"stops"`              // halt.Tree.Snapshot
+	Epochs   map[string]uint64    `json:"epochs"`             // of the scopes in Stops
+	Released map[string]Released  `json:"released,omitempty"` // how scopes that are not stopped any more were released
+	Tunes    map[string]TuneOrder `json:"tunes,omitempty"`    // by operation
+}
+
+// Released says who let go of a scope.
+type Released struct {
+	Requester string `json:"requester"`
+	Approver  string `json:"approver"`
+	Reason    string `json:"reason"`
+}
+
+// A TuneOrder is what the policy of an operation is to have instead of what its program says.
+type TuneOrder struct {
+	Fields map[string]string `json:"fields"`
+	Actor  string            `json:"actor"`
+	Reason string            `json:"reason"`
+}
+
+// A Report is what a process tells its control plane.
+type Report struct {
+	View  View   `json:"view"`
+	Notes []Note `json:"notes,omitempty"` // since the report before
+}
+
+// An AuditBatch are records for a chain of the control plane. Sent again, they are kept once.
+type AuditBatch struct {
+	Chain   string         `json:"chain"`
+	Records []audit.Record `json:"records"`
+}
+
+// Leases are what processes and coordinators say to each other about budgets.
+type (
+	LeaseRequest = lease.Request
+	LeaseGrant   = lease.Grant
+)
