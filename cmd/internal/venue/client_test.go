@@ -2,9 +2,12 @@ package venue
 
 import (
 	"fmt"
+	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/adshao/go-binance/v2"
 )
 
 // trade1000 places 1000 orders under a preset, each by the rule of a client, and returns the intents and the oracle at the end.
@@ -69,4 +72,35 @@ func TestStormSparesThePatient(t *testing.T) {
 		t.Errorf("%d once, %d executed, %d twice, %d lost: %+v", len(v.Once), len(v.Executed), len(v.Duplicated), len(v.Lost), o.Check())
 	}
 	t.Logf("%+v", o.Totals)
+}
+
+// TestGoBinanceNaiveRetry: go-binance with a retry that does not ask what was asked, in virtual time. The oracle must
+// see what it does.
+func TestGoBinanceNaiveRetry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := New(Config{Seed: 4, Limits: Limits{WeightPerMinute: Unlimited, OrdersPer10s: Unlimited}})
+		defer v.Close()
+		faults, err := Preset("lossy")
+		if err != nil {
+			t.Fatal(err)
+		}
+		add(t, v, faults...)
+		c := binance.NewClient(DefaultKey, DefaultSecret)
+		c.BaseURL, c.HTTPClient = "http://venue", &http.Client{Transport: v.Transport(), Timeout: time.Second}
+		for i := range 1000 {
+			for range 5 {
+				_, err := c.NewCreateOrderService().Symbol("BTCUSDT").Side(binance.SideTypeBuy).Type(binance.OrderTypeMarket).
+					Quantity("0.001").NewClientOrderID(fmt.Sprint("intent-", i)).Do(t.Context())
+				if err == nil {
+					break
+				}
+			}
+		}
+		time.Sleep(10 * time.Second)
+		got := failed(v.Oracle().Check())
+		if len(got) < 2 || got[0] != "I1" || got[1] != "I2" {
+			t.Errorf("failed %v; want I1 and I2", got)
+		}
+		t.Logf("%d of 1000 intents were doubled", v.Oracle().Totals.Duplicates)
+	})
 }

@@ -33,6 +33,7 @@ func (v *Venue) serveFeed(w http.ResponseWriter, r *http.Request, c *call) {
 	}
 	c.decision = "accepted"
 	l := v.newLink(c)
+	v.open(c, l)                                                  // before the client knows, so that it misses nothing after it does
 	ctx, cancel := v.lifetime(context.WithoutCancel(r.Context())) // a hijacked connection outlives the request's context
 	defer cancel()
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
@@ -44,10 +45,10 @@ func (v *Venue) serveFeed(w http.ResponseWriter, r *http.Request, c *call) {
 	if err != nil {
 		c.decision = "refused"
 		v.record(c, Answer{Status: http.StatusBadRequest}, Whole)
+		v.leave(c.world, l, "not a websocket")
 		return
 	}
 	v.record(c, Answer{Status: http.StatusSwitchingProtocols}, Whole)
-	v.open(c, l)
 	var work sync.WaitGroup
 	work.Go(func() { v.pump(ctx, c.world, l, socket{conn}); cancel() })
 	work.Go(func() { v.ping(ctx, c.world, l, conn) })

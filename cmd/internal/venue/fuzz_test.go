@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 )
 
 // FuzzRequest signs whatever it is given: no request makes the venue panic, answer 500 or lose money.
@@ -73,7 +74,7 @@ func FuzzMessages(f *testing.F) {
 	f.Add(true, `{"id":1,"method":"userDataStream.subscribe.signature","params":{"apiKey":"`+DefaultKey+`"}}`)
 	f.Add(true, `{"method":"time","id":{}}`)
 	f.Add(true, `null`)
-	v := New(Config{MaxOrders: 1000, Limits: Limits{WeightPerMinute: Unlimited, RequestsPer5Min: Unlimited}})
+	v := New(Config{MaxOrders: 1000, Pulse: time.Minute, Limits: Limits{WeightPerMinute: Unlimited, RequestsPer5Min: Unlimited}})
 	f.Fuzz(func(t *testing.T, api bool, message string) {
 		c := &call{remote: "192.0.2.1:1", path: "/ws"}
 		if api {
