@@ -49,7 +49,7 @@ function SignIn() {
 		try { await api('session', { token: e.target.token.value }); await start(); } catch (x) { fail(x.message); }
 	};
 	return html`<main class="center"><form class="panel signin" onSubmit=${submit}><h1>relent</h1><p>Sign in with your token.</p>
-		<label class="field"><span>Token</span><input name="token" id="token" type="password" required autocomplete="current-password" /></label>
+		<input hidden autocomplete="username" /><label class="field"><span>Token</span><input name="token" id="token" type="password" required autocomplete="current-password" /></label>
 		${error && html`<p class="error" role="alert">${error}</p>`}<button class="button primary">Sign in</button></form></main>`;
 }
 
@@ -83,7 +83,7 @@ addEventListener('keydown', e => {
 	if (to) go({ panel: to });
 	else if (e.key === 'p') go({ paused: paused.value ? '' : '1' }, true);
 	else if (e.key === '?') dialog.value = { kind: 'help' };
-	else if (e.key === '/') { e.preventDefault(); document.getElementById('filter')?.focus(); }
+	else if (e.key === '/') { e.preventDefault(); setTimeout(() => document.getElementById('filter')?.focus()); }
 });
 
 render(html`<${App} />`, document.getElementById('app'));

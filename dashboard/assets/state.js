@@ -76,6 +76,7 @@ function draw() {
 	batch(() => {
 		for (const n of names) if (waiting[n] && waiting[n] !== drawn[n]) topics[n].value = waiting[n];
 		for (const n of names) if (!waiting[n] && !topics[n].value) topics[n].value = {};
+		if (!drawn.overview) performance.mark('first-data');
 		drawn = waiting;
 		if (tail.value.last !== ring.at(-1)) tail.value = { items: ring.slice().reverse(), dropped, last: ring.at(-1) };
 		fresh.value = 0;

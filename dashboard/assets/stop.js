@@ -81,7 +81,7 @@ export function Resume({ stop: s }) {
 	const newer = topics.stops.value?.[s.scope]?.epoch > s.epoch;
 	const put = k => e => set({ ...f, [k]: e.target.value });
 	return html`<form class="stop" onSubmit=${e => { e.preventDefault(); send({ scope: s.scope, epoch: s.epoch, ...f }); }}>
-		<p><b>${stateName(s.state)}</b> in <code>${s.scope}</code>, by ${s.actor}, ${ago(s.since, now.value)} ago: ${s.reason}</p>
+		<input hidden autocomplete="username" /><p><b>${stateName(s.state)}</b> in <code>${s.scope}</code>, by ${s.actor}, ${ago(s.since, now.value)} ago: ${s.reason}</p>
 		${newer && html`<p class="error" role="alert">It was stopped again meanwhile. Close this, and look at the newer stop.</p>`}
 		<label class="field"><span>Why it is safe to go on</span><input id="reason" data-first required maxlength="300" value=${f.reason} onInput=${put('reason')} /></label>
 		<label class="field"><span>${me.value.auth ? 'Token of a second person' : 'Name of a second person'}</span><input id="approver" required type=${me.value.auth ? 'password' : 'text'} autocomplete="off" value=${f.approver} onInput=${put('approver')} /><small>Neither you nor ${s.actor || 'whoever stopped it'}.</small></label>

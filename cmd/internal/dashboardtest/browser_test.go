@@ -130,8 +130,8 @@ func (b *tab) until(js string) {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, 15*time.Second)
 	defer cancel()
-	if _, err := chromedp.Run(ctx, chromedp.Poll[bool]("!!("+js+")")); err != nil {
-		shown, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string](`document.body.innerText.slice(0, 3000)`))
+	if _, err := chromedp.Run(ctx, chromedp.Poll[bool]("(() => { try { return !!("+js+") } catch { return false } })()")); err != nil {
+		shown, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string](`location.search + ' with the focus at ' + document.activeElement.outerHTML.slice(0, 200) + ', filter ' + document.querySelector('#filter')?.value + ':\n' + document.body.innerText.slice(-3000)`))
 		b.Fatalf("never true: %s: %v\nthe page shows: %s", js, err, shown)
 	}
 }
@@ -194,4 +194,10 @@ func serve(t *testing.T, w *world, change func(c *dashboard.Config)) string {
 	s.Start()
 	t.Cleanup(func() { h.Close(); s.CloseClientConnections(); s.Close() })
 	return s.URL
+}
+
+// rest lets the page run for some milliseconds.
+func (b *tab) rest(ms int) {
+	b.Helper()
+	eval[bool](b, fmt.Sprintf(`new Promise(r => setTimeout(() => r(true), %d))`, ms))
 }

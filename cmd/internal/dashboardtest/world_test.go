@@ -66,7 +66,7 @@ func newWorld() *world {
 	w.view = control.View{
 		Instance: "tokyo-1", Epoch: 7, Since: at(3 * time.Hour), Build: control.Build{Version: "v0.9.0", Revision: "5f32816", Go: "go1.26.8"},
 		Circuits: []control.CircuitView{
-			{Policy: "okx.place_order", Target: "www.okx.com", State: "open", Cause: "62 % of 148 calls failed", Since: at(14 * time.Second), FailureRate: .62, NextProbe: now.Add(9 * time.Hour), Critical: true, Transitions: map[string]uint64{"open": 3},
+			{Policy: "okx.place_order", Target: "www.okx.com", State: "open", Cause: "62 % of 148 calls failed", Since: at(14 * time.Second), FailureRate: .62, NextProbe: now.Add(9 * time.Second), Critical: true, Transitions: map[string]uint64{"open": 3},
 				History: walk(now, "suspect", "throttling", "open", "half_open", "open", "half_open", "closed", "suspect", "open")},
 			{Policy: "coinbase.fetch_book", Target: "api.exchange.coinbase.com", State: "half_open", Cause: "a probe is under way", Since: at(4 * time.Second), FailureRate: .31, Transitions: map[string]uint64{"half_open": 1}, History: walk(now, "open", "half_open")},
 			{Policy: "binance.place_order", Target: "api.binance.com", State: "suspect", Cause: "failures drift upwards", Since: at(71 * time.Second), FailureRate: .042, Transitions: map[string]uint64{}, History: walk(now, "suspect", "closed", "suspect")},
@@ -136,7 +136,7 @@ func (w *world) add(name, component string, t trade) {
 	w.kinds = append(w.kinds, t)
 	w.view.Policies = append(w.view.Policies, control.PolicyView{
 		Name: name, Component: component, Policy: "3 attempts, exponential(100ms, x2, max 30s, full)", Version: 1,
-		Base: map[string]string{"max_attempts": "3", "max_elapsed": "2s", "attempt_timeout": "800ms", "backoff": "exponential(100ms, x2, max 30s, full)", "priority": "normal"},
+		Base:     map[string]string{"max_attempts": "3", "max_elapsed": "2s", "attempt_timeout": "800ms", "backoff": "exponential(100ms, x2, max 30s, full)", "priority": "normal"},
 		Outcomes: zeros("success_first_try", "success_after_retry", "exhausted", "not_retryable", "deadline_exceeded", "budget_denied", "breaker_denied", "stopped", "cancelled", "unknown_outcome"),
 		Failures: zeros("transient", "throttled", "ambiguous", "permanent"), Suppressed: zeros("budget", "breaker", "deadline", "not_retryable", "stopped", "unknown_outcome", "limit", "validate", "nested"),
 		InFlight: t.inflight, Waiting: t.waiting, Call: histogram(bounds...), Attempt: histogram(bounds...), Backoff: histogram(bounds...), PerCall: histogram(1, 2, 3, 4, 5, 8, 13),
@@ -202,6 +202,11 @@ func (w *world) View() control.View {
 		w.live(now.Sub(w.view.At).Seconds(), float64(now.UnixMilli())/1000)
 	}
 	w.view.At = now
+	for i := range w.view.Circuits {
+		if c := &w.view.Circuits[i]; !c.NextProbe.IsZero() && c.NextProbe.Before(now) {
+			c.NextProbe = now.Add(20 * time.Second)
+		}
+	}
 	v := w.view
 	v.Policies = slices.Clone(v.Policies)
 	for i := range v.Policies {
