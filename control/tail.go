@@ -92,7 +92,10 @@ func (t *tail) publish(n Note) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.seq++
-	n.Seq, n.Instance = t.seq, t.instance
+	n.Seq = t.seq
+	if n.Instance == "" { // one that has a name is passed on for another process
+		n.Instance = t.instance
+	}
 	for s := range t.subs {
 		if s.filter.match(&n) && !s.add(n) {
 			t.dropped.Add(1)
@@ -201,8 +204,8 @@ func (s *Subscription) Close() {
 	close(s.done)
 }
 
-// Note publishes a line of the live tail, for parts that have no calls: orders, streams, findings. Seq and Instance are
-// filled in, and At if it is the zero time. The text is for people; what must not be seen must not be in it.
+// Note publishes a line of the live tail, for parts that have no calls: orders, streams, findings. Seq is filled in,
+// and so are Instance and At where they are not given. The text is for people; what must not be seen must not be in it.
 func (r *Registry) Note(n Note) {
 	if n.At.IsZero() {
 		n.At = time.Now()
