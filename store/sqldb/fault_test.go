@@ -128,7 +128,7 @@ func TestNewerSchema(t *testing.T) {
 			db.Close()
 			_, err := Open(t.Context(), at)
 			is(t, "Open of tables of a newer version", err, ErrNewerSchema, retry.Permanent)
-			if err == nil || !strings.Contains(err.Error(), "version 99, and this program knows 2") {
+			if err == nil || !strings.Contains(err.Error(), "version 99, and this program knows 3") {
 				t.Errorf("%v does not name the versions", err)
 			}
 		})
@@ -143,10 +143,10 @@ func TestMigrationIsWholeOrNot(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			at := url(t)
 			reopen(t, at).Close()
-			migrations, version = append(old[:3:3], []*query{newQuery("CREATE TABLE relent_more (n BIGINT)"), newQuery("CREATE TABLE relent_more (n BIGINT)")}), 3
+			migrations, version = append(old[:4:4], []*query{newQuery("CREATE TABLE relent_more (n BIGINT)"), newQuery("CREATE TABLE relent_more (n BIGINT)")}), 4
 			_, err := Open(t.Context(), at)
 			is(t, "Open with a step that fails", err, ErrFailed, retry.Permanent)
-			migrations[3] = migrations[3][:1]
+			migrations[4] = migrations[4][:1]
 			for range 2 {
 				reopen(t, at).Close()
 			}

@@ -95,6 +95,13 @@ var migrations = [][]*query{
 		newQuery(`CREATE INDEX relent_order_first ON relent_order (venue, account, id) WHERE ended IS NOT NULL`),
 		newQuery(`CREATE INDEX relent_order_ended ON relent_order (ended) WHERE ended > 0`),
 	},
+	3: {
+		newQuery(`CREATE TABLE relent_document (
+			name    {blob} NOT NULL PRIMARY KEY,
+			version BIGINT NOT NULL,
+			body    {blob} NOT NULL
+		)`),
+	},
 }
 
 // version is that of the tables this program needs.
