@@ -39,10 +39,13 @@
 // log, apart from times, fields made from times, and the weight and ban windows, which follow the clock. In detail:
 //
 //   - Fault decisions are a function of the seed, the rule and the number of the request.
+//
 //   - The background flow takes Config.FlowPerRequest steps before each request that reads or changes a market, from a
 //     generator seeded by the seed and the symbol. Only Config.FlowEvery adds steps by the clock.
+//
 //   - Order ids count orders of clients over all symbols, trade ids and update ids count per symbol; all start at 1 and
 //     leave no gap. Client ids made by the venue follow from the seed and the order id.
+//
 //   - The lag of a read, where configured, is drawn from the seed and the request number; what had happened by then is
 //     a matter of the clock.
 //

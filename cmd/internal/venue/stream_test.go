@@ -83,15 +83,16 @@ func inBubble(t *testing.T, cfg Config, f func(t *testing.T, v *Venue)) {
 // replica keeps a book from a snapshot and depth events, by the venue's rules.
 type replica struct {
 	last       int64
+	told       bool // of an event; the first may overlap the snapshot, the others follow each other
 	bids, asks map[string]string
 }
 
 func (r *replica) apply(t *testing.T, d depthEvent) {
 	t.Helper()
-	if d.First > r.last+1 || d.Last <= r.last {
+	if d.First > r.last+1 || d.Last <= r.last || r.told && d.First != r.last+1 {
 		t.Fatalf("event %d to %d after %d: a gap, or nothing new", d.First, d.Last, r.last)
 	}
-	r.last = d.Last
+	r.last, r.told = d.Last, true
 	for side, levels := range map[*map[string]string][][2]string{&r.bids: d.Bids, &r.asks: d.Asks} {
 		for _, l := range levels {
 			if (*side)[l[0]] = l[1]; dec(l[1]).IsZero() {
