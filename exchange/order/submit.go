@@ -20,15 +20,18 @@ import (
 //
 // The context bounds the attempt. If it ends after a byte has left, the order is in doubt and verified as any other.
 func (m *Machine) Submit(ctx context.Context, i Intent) (Order, error) {
-	return m.after(ctx, i, m.now())
+	return m.after(ctx, i, time.Time{})
 }
 
-// after is Submit for an intent that was made a while ago.
+// after is Submit for an intent that was made a while ago; the zero time means now.
 func (m *Machine) after(ctx context.Context, i Intent, created time.Time) (Order, error) {
 	if err := m.enter(); err != nil {
 		return Order{}, m.wrap(i.ID, err)
 	}
 	defer m.leave()
+	if created.IsZero() {
+		created = m.now()
+	}
 	return m.submit(ctx, i, created, nil)
 }
 
