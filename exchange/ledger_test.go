@@ -416,3 +416,27 @@ func TestTiers(t *testing.T) {
 		}
 	}
 }
+
+// When others on the IP use most of a limit, the rest does not take what is reserved for verification.
+func TestReserveOutlivesForeignUse(t *testing.T) {
+	p := oneLimit(t, Limit{Model: modelFixedCount, Limit: number(100), WindowMS: new(int64(60_000))})
+	synctest.Test(t, func(t *testing.T) {
+		l := &Limits{Profile: p, MaxWait: -1}
+		g, _ := reserve(l, Read, "/one")
+		l.correct(g, http.Header{"X-Left": {"40"}}, time.Time{})
+		count := func(kind Kind) (n int) {
+			for {
+				if _, err := reserve(l, kind, "/one"); err != nil {
+					return n
+				}
+				n++
+			}
+		}
+		if n := count(Order); n != 12 { // 90 less 60, less the 18 of verification
+			t.Errorf("%d orders; want 12", n)
+		}
+		if n := count(Verify); n != 18 {
+			t.Errorf("%d verifications; want 18", n)
+		}
+	})
+}

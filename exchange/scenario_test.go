@@ -248,19 +248,29 @@ func TestWindowEdge(t *testing.T) {
 			venue.skew = skew
 			tr := &Transport{Profile: p, Base: venue, Limits: &Limits{Profile: p, Clock: &Clock{}}}
 			var wg sync.WaitGroup
-			for minute := range 4 {
-				// Just before the edge, and just after, on the venue's clock.
-				edge := time.Duration(minute+1)*time.Minute - skew
-				for _, at := range []time.Duration{edge - 300*time.Millisecond, edge - 5*time.Millisecond, edge + 5*time.Millisecond, edge + 2*time.Second} {
-					begin := time.Unix(floor(time.Now(), time.Minute)*60, 0)
-					time.Sleep(time.Until(begin.Add(time.Minute - time.Duration(1)).Add(at - edge)))
-					ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-					defer cancel()
-					for range 1500 {
-						wg.Go(func() { get(ctx, tr, host+"/api/v3/aggTrades") })
-					}
-					wg.Wait()
+			// Nothing was heard yet: two bursts around the edge as our clock has it, before the first answer.
+			burst := func() {
+				for range 1500 {
+					wg.Go(func() {
+						ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+						defer cancel()
+						get(ctx, tr, host+"/api/v3/aggTrades")
+					})
 				}
+			}
+			time.Sleep(time.Minute - 2*time.Millisecond)
+			burst()
+			time.Sleep(4 * time.Millisecond)
+			burst()
+			wg.Wait()
+			// Then around the edge of the venue's minutes.
+			for range 4 {
+				edge := time.Unix(60*(floor(time.Now().Add(skew+5*time.Second), time.Minute)+1), 0).Add(-skew)
+				for _, at := range []time.Duration{-300 * time.Millisecond, -5 * time.Millisecond, 5 * time.Millisecond, 2 * time.Second} {
+					time.Sleep(time.Until(edge.Add(at)))
+					burst()
+				}
+				wg.Wait()
 			}
 			venue.check(t, 6000)
 		})
