@@ -95,9 +95,11 @@ type risk struct {
 	mu    sync.Mutex
 	err   error
 	asked []int
+	wait  time.Duration
 }
 
 func (r *risk) Permit(_ context.Context, _ *order.Intent, attempt int) error {
+	time.Sleep(r.wait)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.asked = append(r.asked, attempt)
