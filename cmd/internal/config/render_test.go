@@ -105,6 +105,7 @@ func TestSecretsAreNeverPrinted(t *testing.T) {
 		"version: 1\nserver:\n  store:\n    hunter2\n",
 		"version: 1\nserver:\n  store:\n    x: hunter2\n    y: [hunter2]\n",
 		"version: 1\nserver: {store: 'hun\nhunter2\n', x: 1}\n",
+		"version: 1\nserver: {store: 'hun\nhunter2', x: 1}\n",
 		"version: 1\nserver: {stoer: hunter2}\n",
 		"version: 1\nserver: {sotre: [hunter2]}\n",
 		"version: 1\nserver: {stroe:\n  hunter2}\n",
