@@ -14,6 +14,7 @@ import (
 //	GET    /sim/oracle        Oracle as JSON
 //	GET    /sim/oracle/check  Findings as JSON
 //	POST   /sim/oracle/check  Findings on all invariants; the body is a Report as JSON, unknown fields are refused
+//	GET    /sim/book?symbol=s&sequence=n  the book after that update; 404 if it is not known
 //	GET    /sim/log?since=n   entries above n, one JSON object a line
 //	GET    /sim/faults        rules in the order they are tried
 //	POST   /sim/faults        appends a JSON array of rules; unknown fields are refused
@@ -26,6 +27,7 @@ func (v *Venue) Admin() http.Handler {
 	mux.HandleFunc("GET /sim/oracle", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, v.Oracle()) })
 	mux.HandleFunc("GET /sim/oracle/check", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, v.Oracle().Check()) })
 	mux.HandleFunc("POST /sim/oracle/check", v.serveCheck)
+	mux.HandleFunc("GET /sim/book", v.serveBook)
 	mux.HandleFunc("GET /sim/log", v.serveLog)
 	mux.HandleFunc("GET /sim/faults", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, v.Faults.List()) })
 	mux.HandleFunc("POST /sim/faults", v.serveAddFaults)
@@ -64,6 +66,22 @@ func (v *Venue) serveCheck(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	reply(w, http.StatusOK, v.Oracle().Check(report))
+}
+
+func (v *Venue) serveBook(w http.ResponseWriter, r *http.Request) {
+	sequence, err := strconv.ParseInt(r.FormValue("sequence"), 10, 64)
+	if err != nil {
+		fail(w, errors.New("sequence: not the id of an update"))
+		return
+	}
+	book, ok := v.Book(r.FormValue("symbol"), sequence)
+	if !ok {
+		reply(w, http.StatusNotFound, struct {
+			Error string `json:"error"`
+		}{"no such symbol, or that book is no longer kept"})
+		return
+	}
+	reply(w, http.StatusOK, book)
 }
 
 func (v *Venue) serveAddFaults(w http.ResponseWriter, r *http.Request) {

@@ -123,7 +123,7 @@ func (c *call) bad(until time.Time) BadRequest {
 func (l *ledger) oracle(seed uint64) Oracle {
 	o := Oracle{
 		Seed: seed, Orders: make(map[string]OrderFacts, len(l.orders)), Totals: l.totals,
-		Sends: make(map[string][]Send, len(l.sends)), OverConnects: append([]BadRequest{}, l.overConnects...),
+		Sequences: map[string]int64{}, Sends: make(map[string][]Send, len(l.sends)), OverConnects: append([]BadRequest{}, l.overConnects...),
 		InsideBans: append([]BadRequest{}, l.insideBans...), OverLimit: append([]BadRequest{}, l.overLimit...),
 	}
 	o.Totals.RefusedFull = l.refusedFull

@@ -3,6 +3,7 @@ package venue
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -40,7 +41,12 @@ func BenchmarkREST(b *testing.B) {
 						b.Error(err)
 						return
 					}
+					_, err = io.Copy(io.Discard, resp.Body) // else the connection is not used again
 					_ = resp.Body.Close()
+					if err != nil {
+						b.Error(err)
+						return
+					}
 				}
 			})
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "requests/s")

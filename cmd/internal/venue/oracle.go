@@ -21,6 +21,8 @@ type Oracle struct {
 
 	Sends map[string][]Send `json:"sends"` // requests to place an order, by client id in the same form, in the order they came
 
+	Sequences map[string]int64 `json:"sequences"` // id of the latest update of each book; Venue.Book has the books
+
 	InsideBans   []BadRequest `json:"insideBans"`   // the first 100
 	OverLimit    []BadRequest `json:"overLimit"`    // the first 100
 	OverConnects []BadRequest `json:"overConnects"` // the first 100

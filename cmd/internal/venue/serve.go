@@ -3,67 +3,13 @@ package venue
 import (
 	"cmp"
 	"io"
-	"maps"
-	"net"
 	"net/http"
-	"net/url"
-	"strconv"
 	"strings"
 	"time"
 )
 
 // maxBody is what a request's body may measure, in bytes; no order needs a tenth of it.
 const maxBody = 64 << 10
-
-// A call is a request on its way.
-type call struct {
-	world   *world
-	seq     uint64
-	arrived time.Time
-	method  string
-	path    string
-	front   front
-	style   ErrorStyle
-	link    *link // over which it came, if it is a message of one
-	remote  string
-	key     string
-	query   string
-	body    string
-
-	params    url.Values
-	malformed bool
-	signed    string // what the signature is of, if it is not query and body
-	deadline  string // of the request, where the profile knows one
-	repeated  string // a parameter that was sent more than once
-	tooLarge  bool
-	client    string // client id the request is about
-	symbol    string
-	methods   map[string]*route // of the path
-	route     *route
-	secret    string             // of the Alpaca interface, as are the next two
-	orderID   string             // in the path
-	order     alpacaOrderRequest // in the body
-	account   int                // index, once the key is known
-
-	hold         time.Duration // in the gateway, beside Config.GatewayDelay
-	slow         time.Duration // in the engine, after the last check
-	shift        time.Duration // of the venue's clock
-	lag          time.Duration // of the replica that answers
-	stale        time.Duration // of a depth snapshot
-	ignoreWindow bool
-	release      func()                                   // undoes it when the request is done
-	stress       func(e *engine, now time.Time) *apiError // what a fault does to the engine first
-	steps        []float64                                // in which an order is filled, by a fault
-	stepDelay    time.Duration
-	hidden       bool // a query of an order finds nothing
-	reset        bool // if the connection is cut, it is by a reset
-
-	fault     string
-	decision  string
-	forwarded time.Time
-	weight    int
-	placed    *order
-}
 
 // Delivery says how much of an answer was sent.
 type Delivery string
@@ -123,39 +69,6 @@ func (v *Venue) take(c *call, h http.Header, body []byte) {
 	}
 	c.methods = routes[c.path]
 	c.route = c.methods[c.method]
-}
-
-// read parses query and body. A parameter in both counts as it is in the query (Binance spot REST docs, "General
-// Information on Endpoints").
-func (c *call) read() {
-	var err, errBody error
-	if c.params, err = url.ParseQuery(c.query); c.params == nil {
-		c.params = url.Values{}
-	}
-	if c.body != "" && !c.tooLarge {
-		var form url.Values
-		form, errBody = url.ParseQuery(c.body)
-		for name, values := range form {
-			if _, ok := c.params[name]; !ok {
-				c.params[name] = values
-			}
-		}
-	}
-	for name, values := range c.params {
-		if len(values) > 1 && (c.repeated == "" || name < c.repeated) {
-			c.repeated = name
-		}
-	}
-	c.malformed = err != nil || errBody != nil
-}
-
-// about sets what a request is about, for fault rules and the log.
-func (c *call) about() {
-	c.symbol = c.params.Get("symbol")
-	c.client = c.params.Get("origClientOrderId")
-	if c.method == http.MethodPost {
-		c.client = c.params.Get("newClientOrderId")
-	}
 }
 
 // answer takes a request through bans, limits and fault rules.
@@ -267,107 +180,4 @@ func (v *Venue) forward(c *call) (value any, err *apiError, ok bool) {
 func (c *call) lost() (Answer, Delivery) {
 	c.decision = "lost"
 	return Answer{}, Nothing
-}
-
-// deliver logs the decision and writes the answer. The log comes first: whoever reads it after an answer finds it.
-func (v *Venue) deliver(w http.ResponseWriter, r *http.Request, c *call, a Answer, d Delivery) {
-	if d != Nothing && r.Context().Err() != nil {
-		d = Nothing
-	}
-	v.record(c, a, d)
-	if d == Nothing {
-		if c.reset {
-			resetConnection(w)
-		}
-		panic(http.ErrAbortHandler)
-	}
-	maps.Copy(w.Header(), v.header(c, a))
-	w.WriteHeader(a.Status)
-	if d == Cut {
-		_, _ = w.Write(a.Body[:len(a.Body)/2]) // the connection ends either way
-		_ = http.NewResponseController(w).Flush()
-		panic(http.ErrAbortHandler)
-	}
-	_, err := w.Write(a.Body)
-	if err == nil && c.placed != nil {
-		// Only an answer that left tells the oracle that the order was acknowledged.
-		err = http.NewResponseController(w).Flush()
-	}
-	if err != nil {
-		v.withdraw(c, a)
-	}
-}
-
-// header completes the header of an answer.
-func (v *Venue) header(c *call, a Answer) http.Header {
-	h := http.Header{"Content-Type": {"application/json;charset=UTF-8"}}
-	if c.front == frontAlpaca {
-		v.alpacaHeader(c, h)
-	} else if c.weight > 0 && a.Header.Get("Content-Type") == "" { // a page of a proxy knows no weight
-		h.Set("X-Mbx-Used-Weight-1m", strconv.Itoa(c.weight))
-	}
-	for name, values := range a.Header {
-		h[http.CanonicalHeaderKey(name)] = values
-	}
-	if c.placed != nil && a.Status < 300 {
-		v.countHeaders(h, c)
-	}
-	h.Set("Content-Length", strconv.Itoa(len(a.Body)))
-	return h
-}
-
-// resetConnection lets the operating system send a reset in place of an orderly end, where there is a socket.
-func resetConnection(w http.ResponseWriter) {
-	conn, _, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		return
-	}
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0) // without it the end is orderly, which a client must bear as well
-	}
-	_ = conn.Close()
-}
-
-// acknowledges says whether an answer tells the client of an order that came to be; a rejected one did not.
-func (c *call) acknowledges(a Answer) bool {
-	return c.placed != nil && c.placed.facts != nil && a.Status/100 == 2
-}
-
-func (v *Venue) record(c *call, a Answer, d Delivery) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	w := c.world
-	if c.decision != "unconnected" { // else it was none
-		w.ledger.totals.Requests++
-	}
-	if c.fault != "" {
-		w.ledger.totals.Faulted++
-	}
-	if d == Whole && c.acknowledges(a) {
-		c.placed.facts.acks++
-	}
-	w.log.seq = c.seq
-	w.log.add(Entry{Kind: EntryRequest, Request: &RequestEntry{
-		Arrival: c.arrived, Forwarded: c.forwarded, Method: clip(c.method), Path: clip(c.path), Symbol: clip(c.symbol),
-		ClientID: clip(c.client), Decision: c.decision, Fault: c.fault, Status: a.Status, Bytes: len(a.Body), Delivery: d,
-	}})
-}
-
-// withdraw notes that an answer was decided but could not be written.
-func (v *Venue) withdraw(c *call, a Answer) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if c.acknowledges(a) {
-		c.placed.facts.acks--
-	}
-	c.world.log.seq = c.seq
-	c.world.log.add(Entry{Kind: EntryLost})
-}
-
-// clip bounds what a stranger can put into the log.
-func clip(s string) string {
-	if len(s) > 64 {
-		s = s[:64]
-	}
-	return strings.ToValidUTF8(s, "?")
 }

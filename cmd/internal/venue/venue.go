@@ -122,14 +122,30 @@ func (v *Venue) Oracle() Oracle {
 	o.book = func(symbol string, sequence int64) (bids, asks [][2]string, ok bool) {
 		v.mu.Lock()
 		defer v.mu.Unlock()
-		m := w.engine.markets[symbol]
-		if m == nil {
-			return nil, nil, false
-		}
-		b, a, ok := m.bookAt(sequence)
-		return pairs(b), pairs(a), ok
+		b, ok := w.book(symbol, sequence)
+		return b.Bids, b.Asks, ok
+	}
+	for _, s := range w.engine.symbols {
+		o.Sequences[s] = w.engine.markets[s].updates
 	}
 	return o
+}
+
+// Book returns a market's book as it was after the update with an id, and false if the venue no longer knows, which
+// Config.KeepBook decides, or never did.
+func (v *Venue) Book(symbol string, sequence int64) (BookReport, bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.world.book(symbol, sequence)
+}
+
+func (w *world) book(symbol string, sequence int64) (BookReport, bool) {
+	m := w.engine.markets[symbol]
+	if m == nil {
+		return BookReport{}, false
+	}
+	bids, asks, ok := m.bookAt(sequence)
+	return BookReport{symbol, sequence, pairs(bids), pairs(asks)}, ok
 }
 
 // Log returns the kept entries with N above since, the oldest first. A gap after since means that entries were
