@@ -87,7 +87,7 @@ func open(t *testing.T, url string) *tab {
 			b.mu.Unlock()
 		}
 	})
-	limited, stop := context.WithTimeout(ctx, time.Minute)
+	limited, stop := context.WithTimeout(ctx, 3*time.Minute)
 	b.ctx = limited
 	t.Cleanup(func() {
 		stop()
@@ -130,7 +130,12 @@ func (b *tab) until(js string) {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, 15*time.Second)
 	defer cancel()
-	if _, err := chromedp.Run(ctx, chromedp.Poll[bool]("(() => { try { return !!("+js+") } catch { return false } })()")); err != nil {
+	poll := chromedp.Poll[bool]("(() => { try { return !!(" + js + ") } catch { return false } })()")
+	_, err := chromedp.Run(ctx, poll)
+	for err != nil && ctx.Err() == nil { // the page was loaded again meanwhile
+		_, err = chromedp.Run(ctx, poll)
+	}
+	if err != nil {
 		shown, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string](`location.search + ' with the focus at ' + document.activeElement.outerHTML.slice(0, 200) + ', filter ' + document.querySelector('#filter')?.value + ':\n' + document.body.innerText.slice(-3000)`))
 		b.Fatalf("never true: %s: %v\nthe page shows: %s", js, err, shown)
 	}

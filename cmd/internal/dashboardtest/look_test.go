@@ -180,9 +180,9 @@ func TestPictures(t *testing.T) {
 	if os.Getenv("RELENT_SCREENSHOTS") != "" {
 		rest = 75 * time.Second // so that the charts have a past
 	}
-	b := open(t, url)
 	time.Sleep(rest)
 	w.chatter(60)
+	b := open(t, url)
 	b.visit("?range=1m")
 	b.until(`document.querySelectorAll('#p-events tbody tr').length > 5 && document.querySelector('#p-outcomes canvas')`)
 	shots := map[string][]byte{}
