@@ -2,8 +2,11 @@ package venue_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/http/httptest"
+	"syscall"
 
 	"github.com/adshao/go-binance/v2"
 
@@ -40,4 +43,27 @@ func Example() {
 	// I8 true
 	// I9 true
 	// 0.02 of 0.01
+}
+
+// A client can trade in process. A refused connect proves that nothing was sent; silence after the request proves
+// nothing.
+func ExampleVenue_Transport() {
+	v := venue.New(venue.Config{Seed: 1})
+	defer v.Close()
+	if err := v.Faults.Add(
+		venue.Fault{Match: venue.Match{Nth: 1}, Kind: venue.Refuse},
+		venue.Fault{Match: venue.Match{Nth: 1}, Kind: venue.AcceptDropAnswer},
+	); err != nil {
+		panic(err)
+	}
+	c := binance.NewClient(venue.DefaultKey, venue.DefaultSecret)
+	c.BaseURL, c.HTTPClient = "http://venue", v.Client()
+	for _, id := range []string{"refused", "unheard"} {
+		_, err := c.NewCreateOrderService().Symbol("BTCUSDT").Side(binance.SideTypeBuy).Type(binance.OrderTypeMarket).
+			Quantity("0.01").NewClientOrderID(id).Do(context.Background())
+		fmt.Println(id, errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, io.EOF), v.Oracle().Orders[id].VenueOrders)
+	}
+	// Output:
+	// refused true false 0
+	// unheard false true 1
 }
