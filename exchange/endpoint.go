@@ -7,6 +7,8 @@ type endpoint struct {
 	kind  Kind
 	learn string
 	draws []endpointDraw
+
+	bySymbol bool // some limit counts symbols apart
 }
 
 // An endpointDraw is one limit on which requests to an endpoint draw.
@@ -54,6 +56,7 @@ func (p *Profile) findEndpoint(method, path string) *endpoint {
 			continue
 		}
 		n := endpointDraw{draw: i}
+		e.bySymbol = e.bySymbol || d.bySymbol
 		n.prices, n.other = d.pricesOf(method, path)
 		if d.byPath {
 			n.apart = method + " " + path

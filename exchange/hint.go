@@ -116,7 +116,17 @@ func windowOf(suffix string) (time.Duration, bool) {
 	if suffix == "" {
 		return 0, false
 	}
-	unit := map[byte]time.Duration{'S': time.Second, 'M': time.Minute, 'H': time.Hour, 'D': 24 * time.Hour}[suffix[len(suffix)-1]&^0x20]
+	var unit time.Duration
+	switch suffix[len(suffix)-1] &^ 0x20 {
+	case 'S':
+		unit = time.Second
+	case 'M':
+		unit = time.Minute
+	case 'H':
+		unit = time.Hour
+	case 'D':
+		unit = 24 * time.Hour
+	}
 	n, err := strconv.Atoi(suffix[:len(suffix)-1])
 	if unit == 0 || err != nil || n < 1 || time.Duration(n) > 366*24*time.Hour/unit {
 		return 0, false

@@ -15,6 +15,8 @@ type ledger struct {
 	refill float64       // a second, of buckets
 
 	fixed    [4]fixedWindow
+	low      int64 // windows in which a request may be counted now
+	high     int64
 	slots    [slots + 1]float64 // of sliding windows, the newest at slot
 	slot     int64
 	level    float64 // of buckets and caps
@@ -69,8 +71,8 @@ func (l *ledger) turn(m moment) {
 	switch l.form {
 	case fixed:
 		// The shares of the next window open when this one has surely ended: what is let go at the edge counts in both.
-		low, _ := m.windows(l.window)
-		l.book.roll(low)
+		l.low, l.high = m.windows(l.window)
+		l.book.roll(l.low)
 		return
 	case sliding:
 		now := floor(m.local, l.slotLength())
@@ -94,8 +96,7 @@ func (l *ledger) used(m moment) float64 {
 	switch l.form {
 	case fixed:
 		most := 0.0
-		low, high := m.windows(l.window)
-		for id := low; id <= high; id++ {
+		for id := l.low; id <= l.high; id++ {
 			most = max(most, l.at(id).used)
 		}
 		return most
@@ -174,7 +175,7 @@ func (l *ledger) take(m moment, s share, cancel bool, cost, ramp float64) part {
 	p.shares = l.book.take(s, cancel, cost, l.target(m, ramp))
 	switch l.form {
 	case fixed:
-		p.low, p.high = m.windows(l.window)
+		p.low, p.high = l.low, l.high
 		for id := p.low; id <= p.high; id++ {
 			l.at(id).used += cost
 		}

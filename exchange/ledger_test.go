@@ -289,6 +289,7 @@ func TestUsageHeaders(t *testing.T) {
 	// An answer from the other side of the edge belongs to the earlier window.
 	g := &ledger{form: fixed, window: time.Minute, limit: 100}
 	m := moment{local: time.Now(), venue: time.Unix(600, 0).Add(-100 * time.Millisecond)}
+	g.turn(m)
 	pt := g.take(m, shareRest, false, 1, 1)
 	g.correct(m, &pt, 90, time.Unix(601, 0))
 	if g.at(9).used != 90 || g.at(10).used != 1 {
@@ -439,4 +440,33 @@ func TestReserveOutlivesForeignUse(t *testing.T) {
 			t.Errorf("%d verifications; want 18", n)
 		}
 	})
+}
+
+// A verification that borrows from the rest, and was not sent, gives it back there.
+func TestBorrowedIsGivenBack(t *testing.T) {
+	b := shareBook{draws: [shares]bool{true, true, true, true}}
+	b.roll(1)
+	before := b
+	parts := b.take(shareVerify, false, 30, 100)
+	if parts != [shares]float64{shareVerify: 20, shareRest: 10} || b.left(shareRest, 100) != 10 || b.lent[shareRest] != 10 {
+		t.Errorf("took %v, rest has %v left; want 20 of its own, 10 of the rest", parts, b.left(shareRest, 100))
+	}
+	b.giveBack(2, shareVerify, 30, parts) // of another window: nothing
+	b.giveBack(1, shareVerify, 30, parts)
+	if b != before {
+		t.Errorf("%+v; want %+v", b, before)
+	}
+}
+
+// Reads count apart by symbol where the limit says so.
+func TestReadsBySymbol(t *testing.T) {
+	p := oneLimit(t, Limit{Scope: "ip_market", Model: modelCount, Limit: number(50), WindowMS: new(int64(10_000))})
+	p.Wire.Symbol = []string{"form:symbol", "query:symbol", "query:instrument"}
+	tr := &Transport{Profile: p, Base: baseFunc(func(r *http.Request) (*http.Response, error) { return reply(r, 200, "{}"), nil })}
+	for _, query := range []string{"symbol=A", "symbol=B", "instrument=A", "x=y"} {
+		get(t.Context(), tr, host+"/x?"+query)
+	}
+	if s := tr.Stats().Limits.Ledgers; len(s) != 3 || s[1].Apart != "A" || s[1].Used != 2 {
+		t.Errorf("%+v; want three, A used twice", s)
+	}
 }

@@ -44,6 +44,7 @@ func portion(s share, draws [shares]bool) float64 {
 // A shareBook counts what each share took in one window. What a share left unused in the window before is lent for this
 // one, unless somebody of it had to wait then; that of verification is never lent.
 type shareBook struct {
+	parts   [shares]float64 // of a target, once begun
 	draws   [shares]bool
 	window  int64
 	begun   bool
@@ -63,6 +64,11 @@ func (b *shareBook) roll(window int64) {
 	if b.begun && window <= b.window {
 		return
 	}
+	if !b.begun {
+		for x := range share(shares) {
+			b.parts[x] = portion(x, b.draws)
+		}
+	}
 	b.before.known, b.before.asked, b.before.waited = b.begun, b.asked, b.waited
 	if window > b.window+1 { // there were windows in which nobody asked
 		b.before.asked, b.before.waited = [shares]float64{}, [shares]bool{}
@@ -72,7 +78,7 @@ func (b *shareBook) roll(window int64) {
 }
 
 func (b *shareBook) left(s share, target float64) float64 {
-	return max(0, portion(s, b.draws)*target-b.granted[s])
+	return max(0, b.parts[s]*target-b.granted[s])
 }
 
 // open is how much of share x those of share s may take.
@@ -84,7 +90,7 @@ func (b *shareBook) open(x, s share, cancel bool, target float64) float64 {
 	case x == shareVerify, !b.before.known, b.before.waited[x]:
 		return 0
 	}
-	return min(left, max(0, portion(x, b.draws)*target-kept*b.before.asked[x]-b.lent[x]))
+	return min(left, max(0, b.parts[x]*target-kept*b.before.asked[x]-b.lent[x]))
 }
 
 // fits says whether a cost may be taken by a share, when used of target is used by all.
@@ -101,22 +107,28 @@ func (b *shareBook) fits(s share, cancel bool, cost, used, target float64) bool 
 	if s != shareVerify && used+cost+b.left(shareVerify, target) > target+epsilon && used > 0 {
 		return false
 	}
-	have := 0.0
+	have := b.left(s, target)
+	if cost <= have {
+		return true
+	}
+	have = 0
 	for x := range share(shares) {
 		have += b.open(x, s, cancel, target)
 	}
 	// What is dearer than the whole share goes when the share is untouched: else it could never go.
-	return cost <= have+epsilon || b.granted[s] == 0 && cost > portion(s, b.draws)*target
+	return cost <= have+epsilon || b.granted[s] == 0 && cost > b.parts[s]*target
 }
 
 // take books a cost, and returns whose part it was: first its own share's, then what is borrowed, then what is lent.
 func (b *shareBook) take(s share, cancel bool, cost, target float64) (parts [shares]float64) {
 	b.asked[s] += cost
+	if cost <= b.left(s, target) {
+		b.granted[s] += cost
+		parts[s] = cost
+		return parts
+	}
 	for _, x := range [...]share{s, shareRest, shareRepair, shareOrders, shareVerify} {
-		part := min(cost, b.open(x, s, cancel, target)-parts[x])
-		if part <= 0 {
-			continue
-		}
+		part := max(0, min(cost, b.open(x, s, cancel, target)-parts[x]))
 		parts[x] += part
 		cost -= part
 	}

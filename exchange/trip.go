@@ -56,7 +56,7 @@ func (x *trip) admit(ctx context.Context) error {
 		if t.ages.on && x.r.kind != Order {
 			x.r.age = t.ages.of(x.s.ClientID)
 		}
-	} else {
+	} else if x.r.end.bySymbol {
 		x.r.symbol = rd.symbol(t.Profile)
 	}
 	var err error
