@@ -5,7 +5,7 @@ import { html, Dialog, Button } from './ui.js';
 import { start, me, view, go, href, dialog, list, topics, stale, paused, api } from './state.js';
 import { Header, Banner, Help, stream } from './panels/header.js';
 import { Stop, Resume, stateName } from './stop.js';
-import { pct, rate, times, dur, num } from './format.js';
+import { pct, rate, times, dur, num, tone } from './format.js';
 import Policies from './panels/policies.js';
 import Outcomes from './panels/outcomes.js';
 import Reasons from './panels/reasons.js';
@@ -36,7 +36,7 @@ const Tile = ({ name, value, sub, tone, to }) => html`<a class="tile" href=${hre
 
 function Tiles() {
 	const t = topics.overview.value?.totals || {}, p = { panel: 'policies' };
-	return html`<div class="tiles ${stale.value ? 'late' : ''}"><${Tile} name="Success" value=${pct(t.success)} sub=${'first try ' + pct(t.first_try)} tone=${t.success < 0.99 ? 'bad' : t.success < 0.999 ? 'warn' : ''} to=${p} />
+	return html`<div class="tiles ${stale.value ? 'late' : ''}"><${Tile} name="Success" value=${pct(t.success)} sub=${'first try ' + pct(t.first_try)} tone=${tone(t.success)} to=${p} />
 		<${Tile} name="Calls" value=${rate(t.calls)} sub=${'+' + num(t.retries) + ' retries'} to=${p} /><${Tile} name="Amplification" value=${times(t.amplification)} sub="attempts of a call" tone=${t.amplification > 1.5 ? 'bad' : t.amplification > 1.2 ? 'warn' : ''} to=${p} />
 		<${Tile} name="Latency p99" value=${dur(t.call_p99)} sub=${'p50 ' + dur(t.call_p50)} to=${p} /><${Tile} name="In flight" value=${num(t.in_flight)} sub=${num(t.waiting) + ' wait to retry'} to=${p} />
 		<${Tile} name="Circuits open" value=${num(t.open)} sub=${'of ' + list('circuits').length} tone=${t.open ? 'bad' : ''} to=${{ panel: 'circuits' }} /><${Tile} name="Unknown orders" value=${num(t.unknown)} sub=${t.unknown ? 'being reconciled' : 'all reconciled'} tone=${t.unknown ? 'bad' : ''} to=${{ panel: 'trading' }} /></div>`;

@@ -43,5 +43,7 @@ export function clock(time, ms) {
 	return pad(d.getHours()) + ':' + pad(d.getMinutes()) + ':' + pad(d.getSeconds()) + (ms ? '.' + pad(d.getMilliseconds(), 3) : '');
 }
 
+// How bad a share of successes is. None is not bad.
+export const tone = x => (bad(x) || x >= 0.999 ? '' : x < 0.99 ? 'bad' : 'warn');
 export const words = s => (s || '').replace(/[_-]/g, ' ');
 export const sum = o => Object.values(o || {}).reduce((a, b) => a + b, 0);
