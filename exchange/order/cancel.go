@@ -170,10 +170,6 @@ func (m *Machine) settle(ctx context.Context, l *life) {
 	if s.Closed {
 		return
 	}
-	if s.State.Terminal() && s.whole() && m.write(ctx, l, closing) == nil {
-		m.retire(l)
-		return
-	}
 	m.plan(l, min(m.Rules.spacing()<<min(l.repairs, 5), 30*time.Second))
 }
 

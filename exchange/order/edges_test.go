@@ -235,3 +235,111 @@ func TestEdges(t *testing.T) {
 		r.has(id(limit(1)), 1)
 	})
 }
+
+// listing is a venue without a canary of its own, and nothing but lists and fills.
+type listing struct {
+	bare
+	order.Lister
+	order.FillReader
+}
+
+func TestCanaries(t *testing.T) {
+	change := func(m *order.Machine) {
+		v := m.Adapter.(*venue)
+		m.Adapter = listing{bare{v}, v, v}
+	}
+	blind := fenced
+	blind.QueryClosed = false
+	bubble(t, blind, func(r *rig) { // the only order known is done
+		r.submit(limit(9))
+		r.cancelled(limit(9))
+		r.venue.plan = plan(trip{vanish: true})
+		r.submit(old(limit(1)))
+		r.done(id(limit(1)), order.Parked)
+	}, change)
+	bubble(t, fenced, func(r *rig) { // what it holds is not known
+		r.submit(limit(9))
+		r.venue.plan = plan(trip{vanish: true})
+		r.submit(old(market(1)))
+		r.done(id(market(1)), order.Parked)
+	}, change)
+	bubble(t, fenced, func(r *rig) { // the holding cannot be read before the send
+		r.venue.base = "x"
+		r.venue.plan = plan(trip{vanish: true})
+		r.submit(old(market(1)))
+		r.done(id(market(1)), order.Parked)
+	})
+	bubble(t, fenced, func(r *rig) { // the query and the lists are behind, the fills are not
+		r.stream.gaps = true
+		r.venue.lag = func() time.Duration { return time.Hour }
+		r.venue.read = func(what string) error {
+			if what == "fills" {
+				r.venue.lag = nil
+			}
+			return nil
+		}
+		r.venue.plan = plan(trip{lost: true, fill: 100})
+		r.submit(old(market(1)))
+		r.done(id(market(1)), order.Filled)
+	})
+	bubble(t, fenced, func(r *rig) { // reports in lists that cannot be read
+		r.stream.gaps = true
+		r.venue.lag = func() time.Duration { return time.Hour }
+		r.venue.read = func(what string) error {
+			if what == "open" {
+				r.venue.lag = nil
+			}
+			return nil
+		}
+		r.venue.plan = plan(trip{lost: true, after: []event{{time.Second, "odd", 0}}})
+		r.submit(old(limit(1)))
+		r.done(id(limit(1)), order.Parked)
+	})
+}
+
+func TestLateWithoutStream(t *testing.T) {
+	bubble(t, fenced, func(r *rig) {
+		once := limit(1)
+		once.MaxAttempts = 1
+		r.venue.plan = plan(trip{queue: time.Minute})
+		r.submit(once)
+		r.done(id(once), order.Abandoned)
+		time.Sleep(time.Minute)
+		h := r.venue.truth(id(once))[0]
+		if err := r.Seen(r.t.Context(), order.Report{Wire: h.wire, VenueID: h.id, Status: order.StatusNew}); err != nil {
+			r.t.Error(err)
+		}
+		time.Sleep(time.Minute)
+		if o := r.state(id(once), order.Breach); o.Status != order.StatusCanceled {
+			r.t.Errorf("the order is %v; want it cancelled, and known to be", o.Status)
+		}
+	})
+}
+
+func TestAmendNotStated(t *testing.T) {
+	played(t, fenced, func(r *rig, a *adapter) {
+		r.venue.amendAs = func(order.Terms) (bool, exchange.Verdict) {
+			return true, exchange.Verdict{Outcome: exchange.Unknown}
+		}
+		r.submit(limit(1))
+		vid := r.venue.truth(id(limit(1)))[0].id
+		a.query = func(context.Context, order.Ref) (order.Report, error) {
+			return order.Report{Wire: id(limit(1)), VenueID: vid, Status: order.StatusNew}, nil
+		}
+		if _, err := r.Amend(r.t.Context(), id(limit(1)), "50", ""); err != nil {
+			r.t.Error(err)
+		}
+		time.Sleep(10 * time.Second)
+		if o := r.state(id(limit(1)), order.Acked); o.Command == nil {
+			r.t.Error("the amend has ended, although nobody has stated the terms")
+		}
+		a.query = nil
+		time.Sleep(time.Minute)
+		if err := r.Seen(r.t.Context(), order.Report{Wire: id(limit(1)), VenueID: vid, Status: order.StatusNew, Terms: order.Terms{Quantity: "100"}}); err != nil {
+			r.t.Error(err)
+		}
+		if o := r.state(id(limit(1)), order.Acked); o.Terms.Quantity != "50" {
+			r.t.Errorf("quantity %s; want the amended one, after an old report", o.Terms.Quantity)
+		}
+	})
+}

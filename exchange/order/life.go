@@ -165,12 +165,12 @@ func (m *Machine) count(ctx context.Context, l *life, at time.Time, entries ...e
 		m.mu.Unlock()
 	}
 	m.regate(&s.Intent, closed, s.closes())
+	if s.State != before {
+		m.entered(ctx, l, before) // who sees a parked order finds its alarm
+	}
 	m.show(l)
 	if m.Watch != nil {
 		m.Watch(s.show())
-	}
-	if s.State != before {
-		m.entered(ctx, l, before)
 	}
 }
 

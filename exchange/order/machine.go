@@ -182,11 +182,12 @@ func (m *Machine) now() time.Time {
 	return now
 }
 
+// alarm needs the turn of the life that it is about.
 func (m *Machine) alarm(ctx context.Context, k AlarmKind, l *life, format string, args ...any) {
 	a := Alarm{Kind: k, Scope: m.Scope, Text: fmt.Sprintf(format, args...), At: m.now()}
 	if l != nil {
-		o := l.order()
-		a.ID, a.Symbol, a.Side, a.State = o.Intent.ID, o.Intent.Symbol, o.Intent.Side, o.State
+		s := l.story
+		a.ID, a.Symbol, a.Side, a.State = s.Intent.ID, s.Intent.Symbol, s.Intent.Side, s.State
 	}
 	m.counts.alarms.Add(1)
 	m.Alert.Raise(ctx, a)
