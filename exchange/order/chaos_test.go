@@ -138,7 +138,7 @@ func (c trial) run(t *testing.T) (wrong []string) {
 				return
 			}
 			time.Sleep(f.within(100 * time.Millisecond))
-			if err := r.Seen(context.Background(), rep); err == nil {
+			if err := r.live.Load().Seen(context.Background(), rep); err == nil {
 				v.tell(rep.Wire)
 			} else if !errors.Is(err, order.ErrNotReady) && c.mutate == nil {
 				t.Errorf("Seen = %v", err)
@@ -161,13 +161,13 @@ func (c trial) run(t *testing.T) (wrong []string) {
 				if f.chance(0.8) {
 					i.MaxAge = 5 * time.Minute
 				}
-				o, err := r.Submit(context.Background(), i)
+				o, err := r.live.Load().Submit(context.Background(), i)
 				if err != nil && c.mutate == nil && !errors.Is(err, order.ErrNotReady) && !errors.Is(err, order.ErrGuard) {
 					t.Errorf("Submit = %v", err)
 				}
 				if f.chance(0.2) {
 					time.Sleep(f.within(20 * time.Second))
-					_, _ = r.Cancel(context.Background(), o.Intent.ID) // one of another process, or that is done, is refused
+					_, _ = r.live.Load().Cancel(context.Background(), o.Intent.ID) // one of another process, or that is done, is refused
 				}
 			})
 		}

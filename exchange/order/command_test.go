@@ -49,7 +49,7 @@ func TestCancel(t *testing.T) {
 		if _, err := r.Cancel(r.t.Context(), id(limit(3))); err != nil {
 			r.t.Error(err)
 		}
-		time.Sleep(10 * time.Minute)
+		pass(10 * time.Minute)
 		r.state(id(limit(3)), order.Acked)
 		if calls < 10 || calls > 40 || r.alarms.count(order.AlarmCancel) != 1 {
 			r.t.Errorf("%d requests, %d alarms; want tens, and one", calls, r.alarms.count(order.AlarmCancel))
@@ -62,7 +62,7 @@ func TestCancelEarly(t *testing.T) {
 	bubble(t, fenced, func(r *rig) {
 		r.venue.plan = plan(trip{slow: time.Second})
 		go func() { _, _ = r.Submit(r.t.Context(), limit(1)) }()
-		time.Sleep(100 * time.Millisecond)
+		pass(100 * time.Millisecond)
 		if o, err := r.Cancel(r.t.Context(), id(limit(1))); err != nil || o.State != order.Sending {
 			r.t.Errorf("Cancel = %v, %v; want it recorded", o.State, err)
 		}
@@ -223,7 +223,7 @@ func TestReplaceStops(t *testing.T) {
 		r.done(id(limit(1)), order.Canceled)
 		r.submit(limit(3))
 		go func() {
-			time.Sleep(time.Millisecond)
+			pass(time.Millisecond)
 			_ = r.Seen(r.t.Context(), order.Report{Wire: id(limit(3)), VenueID: "other", Status: order.StatusNew})
 		}()
 		r.venue.cancelAs = &exchange.Verdict{Outcome: exchange.Unknown}
@@ -263,12 +263,12 @@ func TestBans(t *testing.T) {
 		r.venue.plan = plan(trip{lost: true})
 		r.submit(old(limit(1)))
 		b.set(time.Now().Add(5 * time.Minute))
-		time.Sleep(4 * time.Minute)
+		pass(4 * time.Minute)
 		if n := r.Stats().Reads; n != 0 {
 			r.t.Errorf("%d reads inside a ban", n)
 		}
 		r.state(id(limit(1)), order.Verifying)
-		time.Sleep(2 * time.Minute)
+		pass(2 * time.Minute)
 		r.state(id(limit(1)), order.Acked)
 
 		refuse := &exchange.Verdict{Outcome: exchange.NotPlaced, Meaning: exchange.Banned, Class: retry.Throttled}
@@ -278,7 +278,7 @@ func TestBans(t *testing.T) {
 		r.submit(stop)
 		r.submit(limit(3))
 		b.set(time.Now().Add(5 * time.Minute))
-		time.Sleep(6 * time.Minute)
+		pass(6 * time.Minute)
 		r.state(id(stop), order.Acked)
 		r.state(id(limit(3)), order.Abandoned)
 	}, func(m *order.Machine) { m.Ban = b })

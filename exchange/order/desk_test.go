@@ -223,7 +223,7 @@ func TestAdapterFails(t *testing.T) {
 		other := limit(2)
 		other.Symbol = "ETH"
 		go func() { _, _ = r.Submit(r.t.Context(), other) }()
-		time.Sleep(12 * time.Second)
+		pass(12 * time.Second)
 		if o, _ := r.Get(r.t.Context(), id(other)); o.State != order.Verifying && o.State != order.Unknown {
 			r.t.Errorf("the order is %v; want it in doubt", o.State)
 		}
@@ -248,7 +248,7 @@ func TestAdapterFails(t *testing.T) {
 			return order.Report{}, err
 		}
 		go func() { _, _ = r.Submit(r.t.Context(), old(limit(1))) }()
-		time.Sleep(20 * time.Second)
+		pass(20 * time.Second)
 		r.state(id(limit(1)), order.Acked)
 		close(late)
 		synctest.Wait()
@@ -310,7 +310,7 @@ func TestAnswersThatContradict(t *testing.T) {
 func TestDeadMan(t *testing.T) {
 	var armed []time.Time
 	played(t, fenced, func(r *rig, a *adapter) {
-		time.Sleep(55 * time.Second)
+		pass(55 * time.Second)
 		if len(armed) != 6 || r.alarms.count(order.AlarmSwitch) != 1 {
 			r.t.Errorf("armed %d times, %d alarms; want 6, and one alarm", len(armed), r.alarms.count(order.AlarmSwitch))
 		}

@@ -54,7 +54,7 @@ func TestRestoreFails(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Second)
+		pass(time.Second)
 		for name, f := range map[string]*faulty{
 			"lease": {acquire: func() error { return errTest }}, "list": {open: errTest},
 			"load":       {load: func(string) ([]order.Entry, error) { return nil, errTest }},
@@ -83,7 +83,7 @@ func TestRestoreFails(t *testing.T) {
 			t.Error("Get of what cannot be read = nil; want an error")
 		}
 		f.acquire = func() error { return order.ErrHeld }
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if err := <-r.ended; !errors.Is(err, order.ErrFenced) || r.alarms.count(order.AlarmLog) != 1 {
 			t.Errorf("Run = %v, %d alarms; want %v, one", err, r.alarms.count(order.AlarmLog), order.ErrFenced)
 		}
@@ -105,7 +105,7 @@ func TestImpatience(t *testing.T) {
 		r.make(fenced)
 		r.Log = held
 		r.start()
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		held.on = true
 		report := order.Report{Wire: id(limit(1)), VenueID: vid, Status: order.StatusPartial, Executed: "10"}
 		go func() { _ = r.Seen(t.Context(), report) }()
@@ -121,7 +121,7 @@ func TestImpatience(t *testing.T) {
 				t.Errorf("%v; want %v", err, context.DeadlineExceeded)
 			}
 		}
-		time.Sleep(2 * time.Minute) // the sweep waits for the order
+		pass(2 * time.Minute) // the sweep waits for the order
 		go func() { time.Sleep(time.Second); close(block) }()
 		r.close()
 	})
@@ -223,6 +223,7 @@ func TestEdges(t *testing.T) {
 	}, func(m *order.Machine) { m.MaxIdleSends = 2 })
 	bubble(t, fenced, func(r *rig) { // two callers with one id
 		slow := make(chan error, 1)
+		pass(0)
 		r.risk.refuse(nil)
 		other := &order.Intent{}
 		*other = limit(1)
@@ -304,12 +305,12 @@ func TestLateWithoutStream(t *testing.T) {
 		r.venue.plan = plan(trip{queue: time.Minute})
 		r.submit(once)
 		r.done(id(once), order.Abandoned)
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		h := r.venue.truth(id(once))[0]
 		if err := r.Seen(r.t.Context(), order.Report{Wire: h.wire, VenueID: h.id, Status: order.StatusNew}); err != nil {
 			r.t.Error(err)
 		}
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if o := r.state(id(once), order.Breach); o.Status != order.StatusCanceled {
 			r.t.Errorf("the order is %v; want it cancelled, and known to be", o.Status)
 		}
@@ -329,12 +330,12 @@ func TestAmendNotStated(t *testing.T) {
 		if _, err := r.Amend(r.t.Context(), id(limit(1)), "50", ""); err != nil {
 			r.t.Error(err)
 		}
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		if o := r.state(id(limit(1)), order.Acked); o.Command == nil {
 			r.t.Error("the amend has ended, although nobody has stated the terms")
 		}
 		a.query = nil
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if err := r.Seen(r.t.Context(), order.Report{Wire: id(limit(1)), VenueID: vid, Status: order.StatusNew, Terms: order.Terms{Quantity: "100"}}); err != nil {
 			r.t.Error(err)
 		}

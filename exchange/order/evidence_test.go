@@ -100,12 +100,12 @@ func TestLateEvidence(t *testing.T) {
 			if restart {
 				r.restart() // the closed intent is in the log only
 			}
-			time.Sleep(time.Minute)
+			pass(time.Minute)
 			o := r.state(id(once), order.Breach)
 			if a := r.alarms.list; len(a) != 1 || a[0].Kind != order.AlarmBreach || !strings.Contains(a[0].Text, "given up") {
 				r.t.Errorf("alarms: %+v; want one", a)
 			}
-			time.Sleep(2 * time.Minute)
+			pass(2 * time.Minute)
 			if h := r.venue.truth(id(once))[0]; h.now().status != order.StatusCanceled {
 				r.t.Errorf("the venue's order is %v; want it cancelled", h.now().status)
 			}
@@ -117,7 +117,7 @@ func TestLateEvidence(t *testing.T) {
 			reducing.ReduceOnly = true
 			r.submit(reducing)
 			r.restart() // the gate is there again, and so is the alarm
-			time.Sleep(10 * time.Second)
+			pass(10 * time.Second)
 			if _, err := r.Submit(r.t.Context(), limit(2)); !errors.Is(err, order.ErrGated) || r.alarms.count(order.AlarmBreach) != 2 {
 				r.t.Errorf("Submit after a restart = %v, %d alarms; want %v", err, r.alarms.count(order.AlarmBreach), order.ErrGated)
 			}
@@ -150,7 +150,7 @@ func TestSecondOrder(t *testing.T) {
 		if !strings.Contains(o.Why, "two orders") || r.alarms.count(order.AlarmBreach) != 1 {
 			r.t.Errorf("because %q, %d alarms", o.Why, r.alarms.count(order.AlarmBreach))
 		}
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		if n := r.venue.cancels[id(limit(1))]; n != 0 {
 			r.t.Errorf("%d cancels; want none: nobody knows which of the two is meant", n)
 		}
@@ -201,7 +201,7 @@ func TestResolve(t *testing.T) {
 		if n := r.alarms.count(order.AlarmResolved); n != 1 {
 			r.t.Errorf("%d alarms about the end; want one", n)
 		}
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		r.venue.plan = nil
 		r.submit(limit(2))
 
@@ -212,7 +212,7 @@ func TestResolve(t *testing.T) {
 		if _, err := r.Cancel(r.t.Context(), id(limit(5))); err != nil {
 			r.t.Errorf("Cancel of a parked order = %v; want it asked", err)
 		}
-		time.Sleep(5 * time.Minute)
+		pass(5 * time.Minute)
 		h := r.venue.truth(id(limit(5)))[0]
 		if err := r.Seen(r.t.Context(), order.Report{Wire: h.wire, VenueID: h.id, Status: order.StatusNew}); err != nil {
 			r.t.Error(err)
@@ -239,7 +239,7 @@ func TestRepair(t *testing.T) {
 		if o.State != order.Filled || o.Executed != "100" || len(o.Fills) != 0 || o.Closed {
 			r.t.Errorf("the order is %+v; want it filled, without fills", o)
 		}
-		time.Sleep(5 * time.Minute)
+		pass(5 * time.Minute)
 		if n := r.alarms.count(order.AlarmFills); n != 1 {
 			r.t.Errorf("%d alarms; want one", n)
 		}
@@ -250,7 +250,7 @@ func TestRepair(t *testing.T) {
 		// A partial one that works.
 		r.venue.plan = plan(trip{fill: 40, answer: &order.Report{VenueID: "1001", Status: order.StatusPartial, Executed: "40"}})
 		r.submit(limit(2))
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if o := r.state(id(limit(2)), order.Acked); len(o.Fills) != 1 || o.Filled != "40" {
 			r.t.Errorf("the order is %+v; want its fill", o)
 		}
@@ -313,7 +313,7 @@ func TestLogFails(t *testing.T) {
 		if _, err := r.Submit(r.t.Context(), limit(1)); !errors.Is(err, order.ErrLog) {
 			r.t.Errorf("Submit = %v; want %v", err, order.ErrLog)
 		}
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		r.log.Broken = nil
 		if o := r.done(id(limit(1)), order.Abandoned); len(r.venue.sends) != 0 {
 			r.t.Errorf("the order is %+v; want nothing sent", o)
@@ -322,7 +322,7 @@ func TestLogFails(t *testing.T) {
 
 		fail(r, order.KindSending)
 		r.submit(old(limit(2)))
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if len(r.venue.sends) != 0 {
 			r.t.Error("it was sent without a record")
 		}
@@ -335,9 +335,9 @@ func TestLogFails(t *testing.T) {
 		fail(r, order.KindReport)
 		r.submit(limit(3))
 		r.state(id(limit(3)), order.Unknown)
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		r.log.Broken = nil
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		r.state(id(limit(3)), order.Acked)
 
 		// Nothing can be written after the send.
@@ -345,10 +345,10 @@ func TestLogFails(t *testing.T) {
 		r.venue.plan = plan(trip{refuse: &exchange.Verdict{Outcome: exchange.NotPlaced, Meaning: exchange.Invalid}})
 		r.submit(old(limit(4)))
 		r.state(id(limit(4)), order.Unknown)
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		r.state(id(limit(4)), order.Unknown)
 		r.log.Broken = nil
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		r.state(id(limit(4)), order.Acked) // after a proof, it is sent again
 	})
 	// What is given up, closed, parked or cancelled waits for the log.
@@ -360,7 +360,7 @@ func TestLogFails(t *testing.T) {
 		young := limit(2)
 		young.MaxAge = time.Millisecond
 		r.submit(young)
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if o, _ := r.Get(r.t.Context(), id(market(1))); o.Closed {
 			r.t.Error("it is closed although the log says otherwise")
 		}
@@ -387,9 +387,9 @@ func TestLogFails(t *testing.T) {
 	bubble(t, never, func(r *rig) {
 		r.venue.plan = plan(trip{vanish: true})
 		r.submit(limit(1))
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		fail(r, order.KindMove)
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		r.state(id(limit(1)), order.Verifying)
 		r.log.Broken = nil
 		r.done(id(limit(1)), order.Parked)
@@ -432,7 +432,7 @@ func TestLogAnswersGetLost(t *testing.T) {
 			r.t.Errorf("Submit = %v; want %v", err, order.ErrLog)
 		}
 		f.lose = nil
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		r.restart()
 		r.done(id(limit(1)), order.Abandoned)
 		if len(r.venue.sends) != 0 {

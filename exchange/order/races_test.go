@@ -78,6 +78,7 @@ func (r *rig) done(id string, want order.State) order.Order {
 	ctx, cancel := context.WithTimeout(r.t.Context(), time.Hour)
 	defer cancel()
 	o, err := r.WaitDone(ctx, id)
+	synctest.Wait() // orders what the machine's goroutines did before what the test does next
 	if err != nil || o.State != want {
 		r.t.Errorf("order %s is %v (%s), %v; want %v", id, o.State, o.Why, err, want)
 	}
@@ -102,7 +103,7 @@ func TestR2DroppedAtTheDeadline(t *testing.T) {
 		r.venue.plan = plan(trip{in: 20 * time.Second}, trip{fill: 100})
 		r.submit(old(market(1)))
 		o := r.done(id(market(1)), order.Filled)
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		r.has(id(market(1)), 1)
 		if o.Spent != 2 || r.Stats().Resends != 1 {
 			r.t.Errorf("%d attempts; want two", o.Spent)
@@ -328,7 +329,7 @@ func TestR10TwoProcesses(t *testing.T) {
 			t.Errorf("Run of a second process = %v; want %v", err, order.ErrHeld)
 		}
 		log.cut.Store(true)
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		third := &order.Machine{
 			Scope: r.Scope, Adapter: r.venue, Log: r.log, Rules: fenced, Clock: r.clock, Alert: r.alarms, Owner: "three", Unguarded: true,
 		}
@@ -436,7 +437,7 @@ type replacing struct {
 func (a *replacing) Replace(ctx context.Context, old order.Ref, command string, o *order.Intent) (order.Legs, error) {
 	v := a.venue
 	s := &exchange.Sending{Kind: exchange.Replace, ClientID: o.Wire, Symbol: o.Symbol, Signed: v.time(), Deadline: v.time().Add(v.window)}
-	if err := v.desk.Begin(ctx, s); err != nil {
+	if err := v.desk.Load().Begin(ctx, s); err != nil {
 		return order.Legs{}, err
 	}
 	var legs order.Legs
@@ -460,7 +461,7 @@ func (a *replacing) Replace(ctx context.Context, old order.Ref, command string, 
 			legs.New = v.accept(o, trip{}).r
 		}
 	}
-	v.desk.End(ctx, s, &verdict)
+	v.desk.Load().End(ctx, s, &verdict)
 	return legs, err
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -129,6 +130,7 @@ type rig struct {
 	risk   *risk
 	stream *stream
 	ended  chan error
+	live   atomic.Pointer[order.Machine]
 	before func(*order.Machine)
 }
 
@@ -159,7 +161,8 @@ func (r *rig) make(rules order.Rules) {
 		Alert: r.alarms, Owner: "one", Risk: r.risk, Book: r.book, Stream: r.stream,
 	}
 	r.before(r.Machine)
-	r.venue.desk = r.Machine
+	r.live.Store(r.Machine)
+	r.venue.desk.Store(r.Machine)
 }
 
 // start runs the machine, and waits until it takes orders.
@@ -274,4 +277,10 @@ func entries(r *rig, id string) (list []string) {
 		list = append(list, fmt.Sprintf("%s %s", e.Kind, e.Data))
 	}
 	return list
+}
+
+// pass lets time pass, and orders what the machine's goroutines did before what the test does next.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/relent-go/relent/exchange"
@@ -83,7 +84,7 @@ type sending struct {
 
 // venue is a small exchange with its own truth, for tests. It carries requests to the desk as a transport would.
 type venue struct {
-	desk   exchange.Desk
+	desk   atomic.Pointer[order.Machine]
 	dedupe exchange.Dedupe
 	blind  bool          // the query sees open orders only
 	window time.Duration // of requests; 0 sets no deadline
@@ -131,7 +132,7 @@ func (v *venue) carry(ctx context.Context, o *order.Intent, k exchange.Kind) (or
 		if v.lie > 0 {
 			shown.Deadline = s.Signed.Add(v.lie)
 		}
-		if err := v.desk.Begin(ctx, &shown); err != nil {
+		if err := v.desk.Load().Begin(ctx, &shown); err != nil {
 			return order.Report{}, err
 		}
 	}
@@ -156,7 +157,7 @@ func (v *venue) carry(ctx context.Context, o *order.Intent, k exchange.Kind) (or
 		r, verdict, err = v.wait(ctx, v.dispatch(o, s, t), k)
 	}
 	if !v.bare {
-		v.desk.End(ctx, s, &verdict)
+		v.desk.Load().End(ctx, s, &verdict)
 	}
 	if err == nil {
 		v.tell(o.Wire)
@@ -453,7 +454,7 @@ func (v *venue) Canary(ctx context.Context, _ string) error {
 
 func (v *venue) Cancel(ctx context.Context, r order.Ref, command string) error {
 	s := &exchange.Sending{Kind: exchange.Cancel, ClientID: command, Symbol: r.Symbol}
-	if err := v.desk.Begin(ctx, s); err != nil {
+	if err := v.desk.Load().Begin(ctx, s); err != nil {
 		return err
 	}
 	time.Sleep(10 * time.Millisecond)
@@ -475,7 +476,7 @@ func (v *venue) Cancel(ctx context.Context, r order.Ref, command string) error {
 		}
 	}
 	v.mu.Unlock()
-	v.desk.End(ctx, s, &verdict)
+	v.desk.Load().End(ctx, s, &verdict)
 	return err
 }
 
@@ -484,7 +485,7 @@ func (v *venue) Amend(ctx context.Context, r order.Ref, command string, t order.
 	if v.window > 0 {
 		s.Deadline = v.time().Add(v.window)
 	}
-	if err := v.desk.Begin(ctx, s); err != nil {
+	if err := v.desk.Load().Begin(ctx, s); err != nil {
 		return order.Report{}, err
 	}
 	apply, verdict := true, exchange.Verdict{Outcome: exchange.Exists, Status: 200}
@@ -503,7 +504,7 @@ func (v *venue) Amend(ctx context.Context, r order.Ref, command string, t order.
 		}
 	}
 	v.mu.Unlock()
-	v.desk.End(ctx, s, &verdict)
+	v.desk.Load().End(ctx, s, &verdict)
 	if verdict.Outcome == exchange.Exists {
 		err = nil
 	}
