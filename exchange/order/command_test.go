@@ -110,11 +110,11 @@ func TestCancelAll(t *testing.T) {
 	})
 	bubble(t, fenced, func(r *rig) {
 		r.submit(limit(1))
-		r.log.Broken = func([]order.Entry) error { return errTest }
+		r.log.Break(func([]order.Entry) error { return errTest })
 		if err := r.CancelAll(r.t.Context()); !errors.Is(err, order.ErrLog) {
 			r.t.Errorf("CancelAll = %v; want %v", err, order.ErrLog)
 		}
-		r.log.Broken = nil
+		r.log.Break(nil)
 	})
 }
 
@@ -213,20 +213,20 @@ func TestReplaceStops(t *testing.T) {
 			r.t.Errorf("Replace of nothing = %v; want %v", err, order.ErrNoOrder)
 		}
 		r.submit(limit(1))
-		r.venue.cancelAs = &exchange.Verdict{Outcome: exchange.Unknown}
+		r.venue.answerCancels(&exchange.Verdict{Outcome: exchange.Unknown})
 		ctx, cancel := context.WithTimeout(r.t.Context(), 10*time.Second)
 		defer cancel()
 		if _, err := r.Replace(ctx, id(limit(1)), limit(2)); err == nil || !strings.Contains(err.Error(), "is not placed") {
 			r.t.Errorf("Replace = %v; want it to give up", err)
 		}
-		r.venue.cancelAs = nil
+		r.venue.answerCancels(nil)
 		r.done(id(limit(1)), order.Canceled)
 		r.submit(limit(3))
 		go func() {
 			pass(time.Millisecond)
 			_ = r.Seen(r.t.Context(), order.Report{Wire: id(limit(3)), VenueID: "other", Status: order.StatusNew})
 		}()
-		r.venue.cancelAs = &exchange.Verdict{Outcome: exchange.Unknown}
+		r.venue.answerCancels(&exchange.Verdict{Outcome: exchange.Unknown})
 		if _, err := r.Replace(r.t.Context(), id(limit(3)), limit(4)); !errors.Is(err, order.ErrState) {
 			r.t.Errorf("Replace of an order in breach = %v; want %v", err, order.ErrState)
 		}
@@ -245,11 +245,11 @@ func TestReplaceStops(t *testing.T) {
 		}
 		r.venue.plan = nil
 		r.submit(limit(3))
-		r.log.Broken = func([]order.Entry) error { return errTest }
+		r.log.Break(func([]order.Entry) error { return errTest })
 		if _, err := r.ReplaceAtomic(r.t.Context(), id(limit(3)), limit(4)); !errors.Is(err, order.ErrLog) {
 			r.t.Errorf("ReplaceAtomic = %v; want %v", err, order.ErrLog)
 		}
-		r.log.Broken = nil
+		r.log.Break(nil)
 		if _, err := r.ReplaceAtomic(r.t.Context(), id(limit(3)), order.Intent{}); !errors.Is(err, order.ErrTerms) {
 			r.t.Errorf("ReplaceAtomic by nothing = %v; want %v", err, order.ErrTerms)
 		}

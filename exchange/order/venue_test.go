@@ -172,6 +172,12 @@ var (
 	errNetwork = errors.New("connection reset")
 )
 
+func (v *venue) answerCancels(as *exchange.Verdict) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.cancelAs = as
+}
+
 func (v *venue) tell(wire string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()

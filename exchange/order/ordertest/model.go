@@ -39,6 +39,13 @@ type taken struct {
 
 var _ order.Log = (*Model)(nil)
 
+// Break sets Broken while the log is in use.
+func (m *Model) Break(broken func(es []order.Entry) error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.Broken = broken
+}
+
 // Acquire is of [order.Log], as are the methods below.
 func (m *Model) Acquire(ctx context.Context, s order.Scope, owner string, span time.Duration) (order.Lease, error) {
 	if ctx.Err() != nil {
