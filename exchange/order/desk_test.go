@@ -3,6 +3,7 @@ package order_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -234,12 +235,11 @@ func TestAdapterFails(t *testing.T) {
 	// One that hangs before it sends is given up, and may not send any more.
 	played(t, fenced, func(r *rig, a *adapter) {
 		late := make(chan struct{})
-		first := true
+		var second atomic.Bool
 		a.place = func(ctx context.Context, o *order.Intent) (order.Report, error) {
-			if !first {
+			if second.Swap(true) {
 				return a.venue.Place(ctx, o)
 			}
-			first = false
 			<-late
 			err := r.Begin(context.WithoutCancel(ctx), sendingOf(o))
 			if !errors.Is(err, order.ErrNoAttempt) {

@@ -3,6 +3,7 @@ package order_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,6 +19,7 @@ type faulty struct {
 	load    func(id string) ([]order.Entry, error)
 	open    error
 	acquire func() error
+	lost    atomic.Bool // the lease, to another
 }
 
 func (f *faulty) Load(ctx context.Context, s order.Scope, id string) ([]order.Entry, error) {
@@ -35,6 +37,9 @@ func (f *faulty) Open(ctx context.Context, s order.Scope, after string, limit in
 }
 
 func (f *faulty) Acquire(ctx context.Context, s order.Scope, owner string, d time.Duration) (order.Lease, error) {
+	if f.lost.Load() {
+		return order.Lease{}, order.ErrHeld
+	}
 	if f.acquire != nil {
 		if err := f.acquire(); err != nil {
 			return order.Lease{}, err
@@ -82,7 +87,7 @@ func TestRestoreFails(t *testing.T) {
 		if _, err := r.Get(t.Context(), id(limit(7))); err == nil {
 			t.Error("Get of what cannot be read = nil; want an error")
 		}
-		f.acquire = func() error { return order.ErrHeld }
+		f.lost.Store(true)
 		pass(time.Minute)
 		if err := <-r.ended; !errors.Is(err, order.ErrFenced) || r.alarms.count(order.AlarmLog) != 1 {
 			t.Errorf("Run = %v, %d alarms; want %v, one", err, r.alarms.count(order.AlarmLog), order.ErrFenced)
@@ -324,7 +329,11 @@ func TestAmendNotStated(t *testing.T) {
 		}
 		r.submit(limit(1))
 		vid := r.venue.truth(id(limit(1)))[0].id
-		a.query = func(context.Context, order.Ref) (order.Report, error) {
+		var stated atomic.Bool
+		a.query = func(ctx context.Context, ref order.Ref) (order.Report, error) {
+			if stated.Load() {
+				return a.venue.Query(ctx, ref)
+			}
 			return order.Report{Wire: id(limit(1)), VenueID: vid, Status: order.StatusNew}, nil
 		}
 		if _, err := r.Amend(r.t.Context(), id(limit(1)), "50", ""); err != nil {
@@ -334,7 +343,7 @@ func TestAmendNotStated(t *testing.T) {
 		if o := r.state(id(limit(1)), order.Acked); o.Command == nil {
 			r.t.Error("the amend has ended, although nobody has stated the terms")
 		}
-		a.query = nil
+		stated.Store(true)
 		pass(time.Minute)
 		if err := r.Seen(r.t.Context(), order.Report{Wire: id(limit(1)), VenueID: vid, Status: order.StatusNew, Terms: order.Terms{Quantity: "100"}}); err != nil {
 			r.t.Error(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -426,12 +427,13 @@ func TestLogAnswersGetLost(t *testing.T) {
 		r.make(r.Rules)
 		f := &forgetful{Log: r.log}
 		r.Log = f
+		var honest atomic.Bool
+		f.lose = func(es []order.Entry) bool { return es[0].Kind == order.KindIntent && !honest.Load() }
 		r.start()
-		f.lose = func(es []order.Entry) bool { return es[0].Kind == order.KindIntent }
 		if _, err := r.Submit(r.t.Context(), old(limit(1))); !errors.Is(err, order.ErrLog) {
 			r.t.Errorf("Submit = %v; want %v", err, order.ErrLog)
 		}
-		f.lose = nil
+		honest.Store(true)
 		pass(5 * time.Second)
 		r.restart()
 		r.done(id(limit(1)), order.Abandoned)
