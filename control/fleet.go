@@ -42,12 +42,13 @@ type Fleet struct {
 	Interval time.Duration  // between reports; not positive means 1 s; at least 100 ms
 	Client   *http.Client   // nil means one without a time limit; every request here has its own
 
-	once   sync.Once
-	synced map[string]uint64 // epochs of scopes in which nobody here gave a command since; used by listen alone
-	tuned  map[string]bool   // operations that were tuned by orders; used by listen alone
+	once  sync.Once
+	tuned map[string]bool // operations that were tuned by orders; used by listen alone
 
-	mu    sync.Mutex
-	state FleetState // guarded by mu
+	mu     sync.Mutex
+	synced map[string]uint64 // epochs of scopes in which nobody here gave a command since; guarded by mu, and replaced as a whole
+	dirty  bool              // fleet.json is older than synced; guarded by mu
+	state  FleetState        // guarded by mu
 }
 
 // A FleetState says how a process stands with its control plane.
@@ -105,7 +106,7 @@ func (f *Fleet) Run(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// file is what fleet.json holds.
+// A fleetFile is what fleet.json holds.
 type fleetFile struct {
 	Synced map[string]uint64 `json:"synced"`
 }
@@ -126,12 +127,17 @@ func (f *Fleet) init() {
 	})
 }
 
-// remember writes fleet.json.
+// remember writes fleet.json if it is out of date. That may be a second late: a process that dies before knows less, and more
+// stays stopped.
 func (f *Fleet) remember() {
-	if f.Dir == "" {
+	f.mu.Lock()
+	known, due := fleetFile{f.synced}, f.dirty && f.Dir != ""
+	f.dirty = false
+	f.mu.Unlock()
+	if !due {
 		return
 	}
-	data, _ := json.Marshal(fleetFile{Synced: f.synced}) // of texts and numbers
+	data, _ := json.Marshal(known) // of texts and numbers
 	temporary := f.path() + ".new"
 	err := os.WriteFile(temporary, data, 0o600)
 	if err == nil {

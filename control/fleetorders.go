@@ -50,7 +50,7 @@ func (f *Fleet) follow(ctx context.Context) (heard bool, err error) {
 	defer cancel(nil)
 	dead := time.AfterFunc(silence, func() { cancel(errSilent) })
 	defer dead.Stop()
-	resp, err := f.send(ctx, http.MethodGet, OrdersPath, nil)
+	resp, err := f.send(ctx, http.MethodGet, OrdersPath, nil, false)
 	if err != nil {
 		return false, first(context.Cause(ctx), err)
 	}
@@ -125,9 +125,12 @@ func (f *Fleet) obey(ctx context.Context, data []byte) error {
 // stop repeats releases, and then takes over stops. A release counts only for a scope in which nothing happened here since
 // it was in step with the control plane.
 func (f *Fleet) stop(o *Orders) error {
+	f.mu.Lock()
+	before := f.synced
+	f.mu.Unlock()
 	for _, scope := range slices.Sorted(maps.Keys(o.Released)) {
 		now, err := f.Stops.Look(halt.Scope(scope))
-		epoch, inStep := f.synced[scope]
+		epoch, inStep := before[scope]
 		if err != nil || len(now.Stops) == 0 || !inStep || now.Epoch != epoch {
 			continue
 		}
@@ -143,16 +146,15 @@ func (f *Fleet) stop(o *Orders) error {
 	if err != nil {
 		f.Registry.Note(Note{Kind: "stop", Text: fmt.Sprintf("the fleet's stops are in force: %v", err)})
 	}
-	before := maps.Clone(f.synced)
-	clear(f.synced)
+	synced := make(map[string]uint64, len(o.Epochs))
 	for scope, epoch := range o.Epochs {
 		if now, err := f.Stops.Look(halt.Scope(scope)); err == nil && now.Scope == halt.Scope(scope) && now.Epoch == epoch {
-			f.synced[scope] = epoch
+			synced[scope] = epoch
 		}
 	}
-	if !maps.Equal(before, f.synced) {
-		f.remember()
-	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.synced, f.dirty = synced, f.dirty || !maps.Equal(before, synced)
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/relent-go/relent/gate/budget/lease"
@@ -28,6 +29,7 @@ const answerTime = 2 * time.Second
 func (f *Fleet) report(ctx context.Context) {
 	notes := f.Registry.Subscribe(Filter{}, mostNotes)
 	defer notes.Close()
+	defer f.remember()
 	interval := f.Interval
 	if interval <= 0 {
 		interval = time.Second
@@ -36,6 +38,7 @@ func (f *Fleet) report(ctx context.Context) {
 	atOnce, cancel := context.WithCancel(ctx)
 	cancel()
 	for n := 1; ; {
+		f.remember()
 		list, _ := notes.Next(atOnce)
 		if err := f.post(ctx, ReportPath, Report{View: f.Registry.View(), Notes: list}, nil); err != nil {
 			if ctx.Err() != nil {
@@ -113,13 +116,15 @@ func (a remoteAudit) Checkpoints(context.Context, string, uint64, int) ([]audit.
 func (f *Fleet) post(ctx context.Context, path string, what, answer any) error {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
-	var body bytes.Buffer
-	zip, _ := gzip.NewWriterLevel(&body, gzip.BestSpeed) // a level that there is
-	if err := json.NewEncoder(zip).Encode(what); err != nil {
+	body, err := json.Marshal(what)
+	if err != nil {
 		return err
 	}
-	zip.Close() // to memory
-	resp, err := f.send(ctx, http.MethodPost, path, &body)
+	packed := len(body) >= worthPacking
+	if packed {
+		body = pack(body)
+	}
+	resp, err := f.send(ctx, http.MethodPost, path, body, packed)
 	if err != nil {
 		return err
 	}
@@ -130,9 +135,27 @@ func (f *Fleet) post(ctx context.Context, path string, what, answer any) error {
 	return json.NewDecoder(io.LimitReader(resp.Body, mostOrders)).Decode(answer)
 }
 
+// worthPacking is the size from which a body is packed. A packer takes a megabyte of memory, so there is a pool of them.
+const worthPacking = 32 << 10
+
+var packers = sync.Pool{New: func() any {
+	zip, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // a level that there is
+	return zip
+}}
+
+func pack(body []byte) []byte {
+	var packed bytes.Buffer
+	zip := packers.Get().(*gzip.Writer)
+	defer packers.Put(zip)
+	zip.Reset(&packed)
+	zip.Write(body) // to memory
+	zip.Close()
+	return packed.Bytes()
+}
+
 // send makes a request, and turns every answer but a good one into an error.
-func (f *Fleet) send(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(f.URL, "/")+path, body)
+func (f *Fleet) send(ctx context.Context, method, path string, body []byte, packed bool) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(f.URL, "/")+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
@@ -142,6 +165,8 @@ func (f *Fleet) send(ctx context.Context, method, path string, body io.Reader) (
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	if packed {
 		req.Header.Set("Content-Encoding", "gzip")
 	}
 	client := f.Client
