@@ -23,7 +23,7 @@ func newPolicy() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newCheck(), newExplain(), newDiff(), newSchema())
+	cmd.AddCommand(newCheck(), newExplain(), newDiff(), newSchema(), newRules())
 	return cmd
 }
 
