@@ -52,15 +52,8 @@ var (
 
 var _ control.Commander = (*plane)(nil)
 
-// kept collects the records of a tree, to be written when it is known that the command counts.
-type kept []halt.Record
-
-func (k *kept) Record(r halt.Record) error {
-	*k = append(*k, r)
-	return nil
-}
-
-// Stop implements [control.Commander]: the stop is stored, in force for every process that is connected, and recorded.
+// Stop implements [control.Commander]: the stop is stored, in force for every process that is connected, and recorded. If
+// the store is away, it is in force for the processes of this server, and stored when the store is back.
 func (p *plane) Stop(ctx context.Context, c control.Stop) (view control.StopView, err error) {
 	c.Scope = cmp.Or(c.Scope, string(halt.Global))
 	repeated := false
@@ -107,6 +100,13 @@ func (p *plane) Stop(ctx context.Context, c control.Stop) (view control.StopView
 	})
 	if errors.Is(err, errNothing) {
 		err = nil
+	}
+	if lost, ok := errors.AsType[*storeError](err); ok && lost.next != nil && !c.Drill {
+		p.mu.Lock()
+		p.unsaved = append(p.unsaved, c)
+		version := p.version
+		p.mu.Unlock()
+		err = errors.Join(p.adopt(version, *lost.next), fmt.Errorf("it is in force for the processes of this server only: %w", lost))
 	}
 	rule := c.Source
 	if repeated {

@@ -13,6 +13,7 @@ import (
 	"github.com/relent-go/relent/control"
 	"github.com/relent-go/relent/gate/halt"
 	"github.com/relent-go/relent/observe/audit"
+	"github.com/relent-go/relent/retry"
 	"github.com/relent-go/relent/store/sqldb"
 )
 
@@ -53,7 +54,23 @@ type plane struct {
 	orders  []byte                 // control.Orders of it, as JSON
 	stops   []control.StopView     // of it
 	waiting map[chan struct{}]bool // who wants to hear of a change
+	unsaved []control.Stop         // that are in force and could not be stored
 }
+
+// A storeError says that a change could not be stored.
+type storeError struct {
+	err  error
+	next *shared // what was to be stored
+}
+
+func (e *storeError) Error() string {
+	if retry.DefaultClassify(e.err) == retry.Ambiguous {
+		return "it may have been stored or not: " + e.err.Error()
+	}
+	return "it could not be stored: " + e.err.Error()
+}
+
+func (e *storeError) Unwrap() error { return e.err }
 
 // A recorder keeps audit records.
 type recorder interface {
@@ -169,7 +186,7 @@ func (p *plane) update(ctx context.Context, change func(*shared) error) error {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("the command could not be stored, so it is not in force: %w", err)
+			return &storeError{err, &next}
 		}
 		return p.adopt(after, next)
 	}
@@ -190,6 +207,21 @@ func (p *plane) watch(ctx context.Context) {
 			p.log.Error("the state of the fleet cannot be read; the last one stays in force", "error", err)
 		}
 		failing = err != nil
+		if err == nil {
+			p.catchUp(ctx)
+		}
+	}
+}
+
+// catchUp stores the stops that could not be stored when they were commanded.
+func (p *plane) catchUp(ctx context.Context) {
+	p.mu.Lock()
+	late := p.unsaved
+	p.unsaved = nil
+	p.mu.Unlock()
+	for _, c := range late {
+		c.Key = ""
+		p.Stop(ctx, c) // which keeps it for the next time if it fails again
 	}
 }
 
