@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"sync"
 	"time"
@@ -93,8 +94,13 @@ func (c *gorillaConn) Write(ctx context.Context, m []byte) error {
 	stop := context.AfterFunc(ctx, func() { c.ws.NetConn().SetWriteDeadline(time.Unix(1, 0)) })
 	defer stop()
 	err := c.ws.WriteMessage(websocket.TextMessage, m)
-	if err != nil && ctx.Err() != nil {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
 		return context.Cause(ctx)
+	case errors.Is(err, os.ErrDeadlineExceeded): // the library's clock was a little faster
+		return context.DeadlineExceeded
 	}
 	return err
 }
