@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"os"
 	"strconv"
 	"sync"
 	"time"
@@ -99,7 +98,8 @@ func (c *gorillaConn) Write(ctx context.Context, m []byte) error {
 		return nil
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case errors.Is(err, os.ErrDeadlineExceeded): // the library's clock was a little faster
+	}
+	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() { // the connection's clock was a little faster
 		return context.DeadlineExceeded
 	}
 	return err
