@@ -80,14 +80,14 @@ func (c *coderConn) Read(ctx context.Context) ([]byte, error) {
 	if errors.Is(err, websocket.ErrMessageTooBig) {
 		return nil, &retryws.CloseError{Code: retryws.CloseTooBig, Reason: "message above ReadLimit"}
 	}
-	return m, coderError(err)
+	return m, coderError(ctx, err)
 }
 
 func (c *coderConn) Write(ctx context.Context, m []byte) error {
-	return coderError(c.c.Write(ctx, websocket.MessageText, m))
+	return coderError(ctx, c.c.Write(ctx, websocket.MessageText, m))
 }
 
-func (c *coderConn) Ping(ctx context.Context) error { return coderError(c.c.Ping(ctx)) }
+func (c *coderConn) Ping(ctx context.Context) error { return coderError(ctx, c.c.Ping(ctx)) }
 
 // Close cuts the library's own wait for the answer short, which is 5 s while a Read waits.
 func (c *coderConn) Close(code int) error {
@@ -108,7 +108,11 @@ func coderClosed(err error) error {
 	return err
 }
 
-func coderError(err error) error {
+// coderError prefers the end of ctx to what it did to the connection.
+func coderError(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	if e, ok := errors.AsType[websocket.CloseError](err); ok {
 		return &retryws.CloseError{Code: int(e.Code), Reason: e.Reason}
 	}
