@@ -214,11 +214,13 @@ func TestSection11Machine(t *testing.T) {
 				wg.Wait()
 				time.Sleep(5 * time.Minute)
 				orders := make(map[string]int)
+				r.venue.mu.Lock()
 				for _, h := range r.venue.orders {
 					if orders[h.wire]++; orders[h.wire] > 1 {
 						t.Errorf("the venue has %d orders of %s", orders[h.wire], h.wire)
 					}
 				}
+				r.venue.mu.Unlock()
 				if s := r.Stats(); s.Resends == 0 || s.Parked > 0 {
 					t.Errorf("%+v; want resends, and nothing parked", s)
 				}
