@@ -72,7 +72,8 @@ func (m *Machine) record1(ctx context.Context, i Intent, created time.Time) (*li
 	if err := m.check(ctx, &i, 1, false); err != nil {
 		return nil, err
 	}
-	l := newLife(&story{Order: Order{Intent: i, Terms: i.Terms}, keys: make(map[string]bool)})
+	s := &story{Order: Order{Intent: i, Terms: i.Terms}, keys: make(map[string]bool)}
+	l := newLife(s)
 	l.must()
 	if err := m.reserve(l); err != nil {
 		l.give()
@@ -85,6 +86,9 @@ func (m *Machine) record1(ctx context.Context, i Intent, created time.Time) (*li
 	case errors.Is(err, ErrTwice): // written before this process: the story is that one now
 		m.forget(l)
 		l.give()
+		if l.story == s { // which could not be read
+			return nil, err
+		}
 		return l, m.same(&l.story.Intent, &i)
 	}
 	l.void = true // the log may have it; a restart must not send it

@@ -2,6 +2,7 @@ package ordertest
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -99,6 +100,8 @@ func TestMutantsAreCaught(t *testing.T) {
 			return m.Acquire(ctx, s, owner, span*10)
 		}}},
 		{"takes leases back", mutant{release: func(M, C, L) error { return nil }}},
+		{"takes leases back", mutant{release: grumbling}},
+		{"refuses a second SENDING(n)", mutant{release: grumbling}},
 		{"keeps scopes apart", mutant{append: func(m M, ctx C, l L, es ...E) error {
 			l.Account = scope.Account
 			l.Token = 1
@@ -109,6 +112,8 @@ func TestMutantsAreCaught(t *testing.T) {
 			slices.Reverse(es)
 			return es, err
 		}}},
+		{"gives entries back as they were", sharing(func(data []byte) []byte { return data })},
+		{"gives entries back as they were", sharing(slices.Clone[[]byte])},
 		{"appends all or nothing", mutant{append: func(m M, ctx C, l L, es ...E) error {
 			for _, e := range es {
 				if err := m.Append(ctx, l, e); err != nil {
@@ -164,6 +169,15 @@ func TestMutantsAreCaught(t *testing.T) {
 		{"does nothing for a context that ended", mutant{append: func(m M, ctx C, l L, es ...E) error {
 			return m.Append(context.WithoutCancel(ctx), l, es...)
 		}}},
+		{"does nothing for a context that ended", mutant{acquire: func(m M, ctx C, s S, owner string, span time.Duration) (L, error) {
+			return m.Acquire(context.WithoutCancel(ctx), s, owner, span)
+		}}},
+		{"does nothing for a context that ended", mutant{load: func(m M, ctx C, s S, id string) ([]E, error) {
+			return m.Load(context.WithoutCancel(ctx), s, id)
+		}}},
+		{"does nothing for a context that ended", mutant{open: func(m M, ctx C, s S, after string, limit int) ([]string, error) {
+			return m.Open(context.WithoutCancel(ctx), s, after, limit)
+		}}},
 	} {
 		t.Run(test.promise, func(t *testing.T) {
 			i := slices.IndexFunc(promises, func(p promise) bool { return p.name == test.promise })
@@ -176,6 +190,29 @@ func TestMutantsAreCaught(t *testing.T) {
 				t.Error("the mutant keeps the promise")
 			}
 		})
+	}
+}
+
+// grumbling takes the lease back, and says that it has not.
+func grumbling(m *Model, ctx context.Context, l order.Lease) error {
+	return errors.Join(m.Release(ctx, l), errors.New("grumble"))
+}
+
+// sharing gives the same memory to all who load, or even to who appends.
+func sharing(keep func([]byte) []byte) mutant {
+	var kept []byte
+	return mutant{
+		append: func(m *Model, ctx context.Context, l order.Lease, entries ...order.Entry) error {
+			kept = keep(entries[0].Data)
+			return m.Append(ctx, l, entries...)
+		},
+		load: func(m *Model, ctx context.Context, s order.Scope, id string) ([]order.Entry, error) {
+			entries, err := m.Load(ctx, s, id)
+			if len(entries) == 1 && entries[0].Kind == order.KindRead {
+				entries[0].Data = kept
+			}
+			return entries, err
+		},
 	}
 }
 
