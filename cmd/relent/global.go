@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/relent-go/relent/cmd/internal/config"
+	"github.com/relent-go/relent/cmd/internal/operate"
 	"github.com/relent-go/relent/cmd/internal/rerun"
 )
 
@@ -22,6 +23,7 @@ func globals(root *cobra.Command) {
 	flags.StringP("config", "c", "", "configuration `FILE` (default $RELENT_CONFIG, else relent.yaml)")
 	flags.StringP("output", "o", "table", "`FORMAT`: table, json or ndjson")
 	flags.String("color", "auto", "`WHEN` to colour: auto, always or never")
+	operate.Flags(flags)
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return checkGlobals(cmd) }
 }
 

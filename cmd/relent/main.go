@@ -55,6 +55,7 @@ func newRoot() *cobra.Command {
 	}
 	globals(root)
 	root.AddCommand(rerun.NewCobra(standingPolicy), newAudit(), newDemo(), newPolicy(), newServe(), newSimulate(), newToken(), newVersion())
+	root.AddCommand(newOperate()...)
 	return root
 }
 

@@ -1,0 +1,280 @@
+package operate
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/relent-go/relent/exchange/order"
+	"github.com/relent-go/relent/store/sqldb"
+)
+
+const ordersHelp = `List the orders of an account that are not done with, from the order log in the database.
+
+  parked   their fate cannot be proven, or there are two of them: a person decides. Their symbols are closed meanwhile.
+  unknown  bytes left, and nobody knows yet whether the order exists
+  open     all that are not done with, those above included
+
+The log is read as it is, while others write it, and nothing is changed. Look at the venue before you decide about a
+parked order. Two persons then tell the process that has the account: order.Machine.Resolve.`
+
+// page of the log that is read at a time.
+const ordersAtATime = 500
+
+func newOrders(p Program) *cobra.Command {
+	var state string
+	var scope order.Scope
+	cmd := strict(&cobra.Command{
+		Use: "orders", Short: "list orders that are parked or in doubt", Long: ordersHelp,
+		Example: "  relent orders --store sqlite:relent.db --venue binance --account main --state parked\n  relent orders show R1a2b3c4d5e6f7g8h9 --store sqlite:relent.db --venue binance --account main",
+	}, exactly())
+	flags := cmd.PersistentFlags()
+	flags.String("store", "", "`URL` of the order log: sqlite:FILE or postgres://... (default $RELENT_STORE, else server.store of the configuration)")
+	flags.StringVar(&scope.Venue, "venue", "", "`NAME` of the venue, as the order machine has it (required)")
+	flags.StringVar(&scope.Account, "account", "", "`NAME` of the account, as the order machine has it (required)")
+	cmd.Flags().StringVar(&scope.Prefix, "prefix", "", "only client ids that begin with `TEXT`")
+	cmd.Flags().StringVar(&state, "state", "open", "`STATE`: parked, unknown or open")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if state != "parked" && state != "unknown" && state != "open" {
+			return usage(cmd, fmt.Errorf("--state: %q is none of parked, unknown and open", state))
+		}
+		return settings{p, cmd}.withOrders(scope, func(ctx context.Context, log *sqldb.Orders) error {
+			return settings{p, cmd}.listOrders(ctx, log, scope, state)
+		})
+	}
+	show := strict(&cobra.Command{Use: "show ID", Short: "tell all that the log has of one order"}, exactly("ID"))
+	show.RunE = func(cmd *cobra.Command, args []string) error {
+		return settings{p, cmd}.withOrders(scope, func(ctx context.Context, log *sqldb.Orders) error {
+			return settings{p, cmd}.showOrder(ctx, log, scope, args[0])
+		})
+	}
+	cmd.AddCommand(show)
+	return cmd
+}
+
+// withOrders opens the log that is there.
+func (s settings) withOrders(scope order.Scope, f func(context.Context, *sqldb.Orders) error) error {
+	var errs []error
+	if scope.Venue == "" {
+		errs = append(errs, errors.New("--venue: say which"))
+	}
+	if scope.Account == "" {
+		errs = append(errs, errors.New("--account: say which"))
+	}
+	url, err := s.store()
+	if err != nil {
+		return err
+	}
+	if url.Value == "" {
+		errs = append(errs, errors.New("--store: say where the order log is"))
+	}
+	if len(errs) > 0 {
+		return usage(s.cmd, errors.Join(errs...))
+	}
+	timeout, _ := s.timeout()
+	db, err := openStore(s.cmd.Context(), url.Value, timeout)
+	if err != nil {
+		return failed(s.cmd, err, "the same with --store URL")
+	}
+	err = f(s.cmd.Context(), db.Orders())
+	if e := db.Close(); err == nil && e != nil {
+		err = failed(s.cmd, e, "")
+	}
+	return err
+}
+
+// openStore opens a database that is there: reading makes none.
+func openStore(ctx context.Context, url string, timeout time.Duration) (*sqldb.DB, error) {
+	if name, ok := strings.CutPrefix(url, "sqlite:"); ok && name != "" {
+		if _, err := os.Stat(name); err != nil {
+			return nil, err
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	return sqldb.Open(ctx, url)
+}
+
+// An entry is a line of the log, as JSON has it.
+type entry struct {
+	At   time.Time       `json:"at"`
+	Kind order.Kind      `json:"kind"`
+	Data json.RawMessage `json:"data"`
+}
+
+// An orderView is an order, and what was last read of it.
+type orderView struct {
+	order.Order
+	Reads []order.Read `json:"reads,omitempty"` // that were to settle its fate, the last three
+}
+
+// kept is how many reads are shown.
+const kept = 3
+
+func viewOf(entries []order.Entry) (orderView, error) {
+	o, err := order.Replay(entries)
+	v := orderView{Order: o}
+	for _, e := range entries {
+		if r := readOf(e); r != nil {
+			v.Reads = append(v.Reads, *r)
+		}
+	}
+	v.Reads = v.Reads[max(0, len(v.Reads)-kept):]
+	return v, err
+}
+
+// readOf is the read that an entry is about, if it is about one.
+func readOf(e order.Entry) *order.Read {
+	var line struct{ Read *order.Read }
+	if e.Kind != order.KindRead || json.Unmarshal(e.Data, &line) != nil {
+		return nil
+	}
+	return line.Read
+}
+
+// wanted says whether an order is to be listed.
+func wanted(o *order.Order, state string) bool {
+	switch state {
+	case "parked":
+		return o.State == order.Parked || o.State == order.Breach
+	case "unknown":
+		return o.State.Doubtful()
+	}
+	return true
+}
+
+func (s settings) listOrders(ctx context.Context, log *sqldb.Orders, scope order.Scope, state string) error {
+	out := s.cmd.OutOrStdout()
+	list := []orderView{}
+	all := 0
+	for after := ""; ; {
+		ids, err := log.Open(ctx, scope, after, ordersAtATime)
+		if err != nil {
+			return failed(s.cmd, err, "relent doctor")
+		}
+		for _, id := range ids {
+			entries, err := log.Load(ctx, scope, id)
+			if err != nil {
+				return failed(s.cmd, err, "relent doctor")
+			}
+			v, err := viewOf(entries)
+			if err != nil {
+				return failed(s.cmd, err, "")
+			}
+			all++
+			if !wanted(&v.Order, state) {
+				continue
+			}
+			if list = append(list, v); format(s.cmd) == "ndjson" {
+				list = list[:0]
+				if err := document(out, struct {
+					V int `json:"v"`
+					orderView
+				}{1, v}); err != nil {
+					return err
+				}
+			}
+		}
+		if len(ids) < ordersAtATime {
+			break
+		}
+		after = ids[len(ids)-1]
+	}
+	switch format(s.cmd) {
+	case "ndjson":
+		return nil
+	case "json":
+		return document(out, map[string]any{"v": 1, "venue": scope.Venue, "account": scope.Account, "state": state, "open": all, "orders": list})
+	}
+	return s.orderTable(list, scope, state, all)
+}
+
+func (s settings) orderTable(list []orderView, scope order.Scope, state string, all int) error {
+	out := s.cmd.OutOrStdout()
+	if len(list) == 0 {
+		word := state
+		if state == "unknown" {
+			word = "of unknown outcome"
+		}
+		_, err := fmt.Fprintf(out, "no order of %s, account %s, is %s; %s not done with\n", plain(scope.Venue), plain(scope.Account), word, are(all))
+		return err
+	}
+	width, _ := size(out)
+	t := &table{Color: s.color(out), Flex: 2}
+	t.add(dim("id"), dim("state"), dim("order"), right("age"), right("sent"), dim("fence"), dim("last read"))
+	now := time.Now()
+	for i := range list {
+		o := &list[i]
+		t.add(bold(o.Intent.ID), stateCell(o.State), text(terms(&o.Order)), number(span(now.Sub(o.Intent.Created))),
+			number(fmt.Sprint(o.Spent)), text(fence(&o.Order, now)), text(lastRead(o.Reads, now)))
+	}
+	if err := t.write(out, width); err != nil {
+		return err
+	}
+	note(s.cmd, "the whole story: relent orders show ID --venue %s --account %s", quoted(scope.Venue), quoted(scope.Account))
+	return nil
+}
+
+func are(n int) string {
+	if n == 1 {
+		return "1 is"
+	}
+	return many(n) + " are"
+}
+
+func stateCell(s order.State) cell {
+	c := text(s.String())
+	switch {
+	case s == order.Parked || s == order.Breach:
+		c.style = red
+	case s.Doubtful():
+		c.style = yellow
+	}
+	return c
+}
+
+// terms are what an order wants, in words.
+func terms(o *order.Order) string {
+	price := string(o.Terms.Type)
+	if o.Terms.Price != "" {
+		price = "at " + string(o.Terms.Price)
+	}
+	return strings.Join(strings.Fields(fmt.Sprintf("%s %s %s %s", o.Terms.Side, o.Terms.Quantity, o.Terms.Symbol, price)), " ")
+}
+
+// fence says when the venue can no longer accept what was sent.
+func fence(o *order.Order, now time.Time) string {
+	switch {
+	case o.Spent == 0 && len(o.Attempts) == 0:
+		return "not sent"
+	case o.Deadline.IsZero():
+		return "none"
+	case o.Deadline.After(now):
+		return "in " + span(o.Deadline.Sub(now))
+	}
+	return "passed"
+}
+
+func lastRead(reads []order.Read, now time.Time) string {
+	if len(reads) == 0 {
+		return "none"
+	}
+	r := reads[len(reads)-1]
+	return fmt.Sprintf("%s %s ago: %s", r.What, span(now.Sub(r.Began)), result(&r))
+}
+
+func result(r *order.Read) string {
+	switch {
+	case r.Err != "":
+		return "failed: " + r.Err
+	case r.Found:
+		return "found"
+	}
+	return "not found"
+}
