@@ -217,6 +217,7 @@ func TestMachinesOfOnePrefix(t *testing.T) {
 		b := &bourse{orders: make(map[string][]order.Terms)}
 		log := &mortal{}
 		var ready, held atomic.Int32
+		refused := make(chan struct{}, 4)
 		var group sync.WaitGroup
 		for n := range 4 {
 			m := process(t, url, fmt.Sprint("racer ", n), b, &mortal{})
@@ -227,13 +228,19 @@ func TestMachinesOfOnePrefix(t *testing.T) {
 					select {
 					case <-m.Ready():
 						ready.Add(1)
-						time.Sleep(200 * time.Millisecond)
+						for range 3 {
+							select {
+							case <-refused:
+							case <-time.After(2 * time.Second):
+							}
+						}
 						cancel()
 					case <-ctx.Done():
 					}
 				}()
 				if err := m.Run(ctx); errors.Is(err, order.ErrHeld) {
 					held.Add(1)
+					refused <- struct{}{}
 				} else if err != nil {
 					t.Errorf("Run = %v; want nil", err)
 				}
