@@ -43,7 +43,7 @@ func TestCommandLine(t *testing.T) {
 		{"demo extra", 2, "", "unknown command \"extra\""},
 		{"demo --for 0s", 2, "", "--for: 0s is not above 0"},
 		{"demo --for never", 2, "", "--for"},
-		{"demo --faults nonsense", 2, "", `--faults: no preset "nonsense", there are calm, lossy, outage, storm`},
+		{"demo --faults nonsense", 2, "", `--faults: no preset "nonsense", there are calm, clock, late, lossy, outage, ratelimit, storm, ws`},
 		{"demo --faults " + rules, 2, "", "--faults: " + rules},
 		{"demo --compare wise", 2, "", `--compare: "wise" is not naive`},
 		{"demo --api-key k", 2, "", "give --venue, too"},
