@@ -15,7 +15,7 @@ func (p *page) policies() {
 	for i := range p.Policies {
 		v := &p.Policies[i]
 		if i == 0 {
-			t.add(bold("policies"), right("success"), right("1st try"), right("calls/s"), right("retry/s"), right("amplif."), right("busy"), right("wait"))
+			t.add(p.roomy([]cell{bold("policies"), right("success"), right("1st try"), right("calls/s"), right("retry/s"), right("amplif."), right("busy"), right("wait")})...)
 		}
 		s, before := v.shown()
 		mark := ""
@@ -28,8 +28,8 @@ func (p *page) policies() {
 		} else if s.Success < .99 {
 			success.style = yellow
 		}
-		t.add(text("  "+v.Name), success, number(percent(s.FirstTry)+mark), number(rate(v.CallRate)), number(rate(v.RetryRate)),
-			number(times(s.Amplification)+mark), number(many(v.InFlight)), number(many(v.Waiting)))
+		t.add(p.roomy([]cell{text("  " + v.Name), success, number(percent(s.FirstTry) + mark), number(rate(v.CallRate)), number(rate(v.RetryRate)),
+			number(times(s.Amplification) + mark), number(many(v.InFlight)), number(many(v.Waiting))})...)
 	}
 	p.section("policies", t)
 	if old {
@@ -40,11 +40,21 @@ func (p *page) policies() {
 	}
 }
 
+// roomy drops the last two columns where the terminal is narrow.
+func (p *page) roomy(row []cell) []cell {
+	if p.width > 0 && p.width < 76 {
+		return row[:len(row)-2]
+	}
+	return row
+}
+
 // inWords says what the policies are.
 func (p *page) inWords() {
 	for i := range p.Policies {
 		v := &p.Policies[i]
-		p.out = append(p.out, wrap(fmt.Sprintf("%s: %s", plain(v.Name), plain(v.Policy)), p.width, 2)...)
+		if v.Policy != "" {
+			p.out = append(p.out, wrap(fmt.Sprintf("%s: %s", plain(v.Name), plain(v.Policy)), p.width, 2)...)
+		}
 		for _, field := range slices.Sorted(maps.Keys(v.Override)) {
 			line := fmt.Sprintf("an operator changed %s from %s to %s", plain(field), plain(v.Base[field]), plain(v.Override[field]))
 			p.out = append(p.out, p.paint(p.fit("    "+line), yellow))
@@ -85,7 +95,7 @@ func times(r ratio) string {
 }
 
 func (p *page) circuits() {
-	t := &table{Indent: 2, Flex: 1}
+	t := &table{Indent: 2, Flex: 1, Wrap: true}
 	closed := 0
 	for _, c := range p.Circuits {
 		if c.State == "closed" && !c.Forced && !p.verbose {
@@ -99,7 +109,10 @@ func (p *page) circuits() {
 		case "closed":
 			word.style = ""
 		}
-		more := []string{fmt.Sprintf("for %s", p.ago(c.Since)), percent(ratio(c.FailureRate)) + " fail"}
+		more := []string{"for " + p.ago(c.Since)}
+		if c.FailureRate > 0 {
+			more = append(more, percent(ratio(c.FailureRate))+" fail")
+		}
 		if !c.NextProbe.IsZero() {
 			more = append(more, "probe in "+span(c.NextProbe.Sub(p.At)))
 		}
@@ -144,7 +157,7 @@ func (p *page) budgets() {
 }
 
 func (p *page) venues() {
-	t := &table{Indent: 2, Flex: 0}
+	t := &table{Indent: 2, Wrap: true}
 	for _, v := range p.Venues {
 		var parts []string
 		style := ""
@@ -185,7 +198,7 @@ func tightest(m map[string]float64) (name string, room float64, ok bool) {
 }
 
 func (p *page) components() {
-	t := &table{Indent: 2, Flex: 1}
+	t := &table{Indent: 2, Flex: 1, Wrap: true}
 	for _, c := range p.Components {
 		word := text(c.State).in(yellow)
 		switch c.State {
@@ -229,7 +242,7 @@ func (p *page) instances() {
 
 // rest is about relent itself, and said only if it has something to say.
 func (p *page) rest() {
-	t := &table{Indent: 2}
+	t := &table{Indent: 2, Wrap: true}
 	if a := p.Audit; a != nil {
 		word := text("audit")
 		about := many(a.Records) + " records"

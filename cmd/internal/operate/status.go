@@ -69,18 +69,32 @@ func (s settings) once(ctx context.Context, c *client, every time.Duration) erro
 	if progress {
 		fmt.Fprintf(s.cmd.ErrOrStderr(), "\rlooking for %v, for the rates ", every)
 	}
-	err = pause(ctx, every)
+	now, err := c.later(ctx, before, every)
 	if progress {
 		fmt.Fprint(s.cmd.ErrOrStderr(), "\r\x1b[K")
 	}
-	if err != nil {
+	if ctx.Err() != nil {
 		return failed(s.cmd, errors.New("interrupted"), "")
 	}
-	now, err := c.view(ctx)
 	if err != nil {
 		return s.unseen(err)
 	}
 	return s.print(s.cmd.OutOrStdout(), s.status(c, before, now))
+}
+
+// later looks again after a while, and then until there is something newer: a dashboard that nobody watches looks once a
+// second. After two seconds more the answer is what there is.
+func (c *client) later(ctx context.Context, before *control.View, every time.Duration) (*control.View, error) {
+	const often = 250 * time.Millisecond
+	for n, wait := 0, every; ; n, wait = n+1, often {
+		if err := pause(ctx, wait); err != nil {
+			return nil, err
+		}
+		now, err := c.view(ctx)
+		if err != nil || now.Epoch != before.Epoch || now.At.After(before.At) || n == 8 {
+			return now, err
+		}
+	}
 }
 
 // unseen is why there is nothing to show.

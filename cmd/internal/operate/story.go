@@ -66,7 +66,7 @@ func (s settings) story(out io.Writer, v *orderView, entries []order.Entry) erro
 	t.add(dim("state"), state)
 	for _, line := range []struct{ name, value string }{
 		{"why", v.Why}, {"venue id", v.VenueID}, {"venue says", string(v.Status)}, {"executed", string(v.Executed)}, {"filled", string(v.Filled)},
-		{"strategy", v.Intent.Strategy}, {"sent", fmt.Sprintf("%d times", v.Spent)}, {"fence", fence(&v.Order, now)},
+		{"strategy", v.Intent.Strategy}, {"sent", sent(v.Spent)}, {"fence", fence(&v.Order, now)},
 		{"created", v.Intent.Created.UTC().Format(stamp) + ", " + span(now.Sub(v.Intent.Created)) + " ago"},
 		{"in doubt", after("for ", doubt(&v.Order, now))},
 	} {
@@ -79,7 +79,7 @@ func (s settings) story(out io.Writer, v *orderView, entries []order.Entry) erro
 		return err
 	}
 	fmt.Fprintln(out)
-	log := &table{Color: s.color(out), Flex: -1}
+	log := &table{Color: s.color(out), Flex: -1, Wrap: true}
 	log.add(dim("time (UTC, the venue's)"), dim("entry"), dim("what"))
 	for _, e := range entries {
 		log.add(text(e.At.UTC().Format(stamp)), text(string(e.Kind)), text(said(e.Data)))
@@ -92,6 +92,16 @@ func (s settings) story(out io.Writer, v *orderView, entries []order.Entry) erro
 		return err
 	}
 	return nil
+}
+
+func sent(n int) string {
+	switch n {
+	case 0:
+		return "never"
+	case 1:
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }
 
 func doubt(o *order.Order, now time.Time) string {

@@ -50,14 +50,18 @@ func (c cell) unless(calm bool) cell {
 // A table aligns its rows. Its zero value is ready.
 type table struct {
 	Indent int
-	Flex   int // the column that gives way where the width does not do; its text is cut; -1: none does
+	Flex   int  // the column that gives way where the width does not do; its text is cut; -1: none does
+	Wrap   bool // the last column goes on in the next line, where it has room; else it is cut, too
 	Color  bool
 	rows   [][]cell
 }
 
 func (t *table) add(cells ...cell) { t.rows = append(t.rows, cells) }
 
-const gap = 2
+const (
+	gap       = 2
+	narrowest = 24 // column that is worth a second line
+)
 
 // lines are the rows as text, no wider than width; 0 means that there is no limit.
 func (t *table) lines(width int) []string {
@@ -73,7 +77,7 @@ func (t *table) lines(width int) []string {
 		}
 	}
 	if width > 0 && t.Flex >= 0 && t.Flex < len(widths) {
-		all := t.Indent - gap
+		all := t.Indent + t.least()
 		for _, w := range widths {
 			all += w + gap
 		}
@@ -82,17 +86,27 @@ func (t *table) lines(width int) []string {
 	var lines []string
 	for _, row := range t.rows {
 		var b strings.Builder
+		var more []string
 		used := t.Indent
 		b.WriteString(strings.Repeat(" ", t.Indent))
 		for i, c := range row {
 			last := i == len(row)-1
 			room := widths[i]
+			s := c.text
 			if last && !c.right {
 				if room = 0; width > 0 {
 					room = max(1, width-used)
 				}
+				if t.Wrap && room >= narrowest {
+					wrapped := wrap(s, width, used)
+					for _, line := range wrapped[min(1, len(wrapped)):] {
+						more = append(more, line[:used]+t.paint(line[used:], c.style))
+					}
+					if len(wrapped) > 0 {
+						s = wrapped[0][used:]
+					}
+				}
 			}
-			s := c.text
 			if room > 0 {
 				s = cut(s, room)
 			}
@@ -109,9 +123,20 @@ func (t *table) lines(width int) []string {
 			}
 			used += widths[i] + gap
 		}
-		lines = append(lines, strings.TrimRight(b.String(), " "))
+		lines = append(append(lines, strings.TrimRight(b.String(), " ")), more...)
 	}
 	return lines
+}
+
+// least is what the last column wants at least, less the gap that none follows.
+func (t *table) least() int {
+	n := 0
+	for _, row := range t.rows {
+		if c := row[len(row)-1]; len(row) > 1 && !c.right {
+			n = max(n, utf8.RuneCountInString(c.text))
+		}
+	}
+	return min(n, narrowest) - gap
 }
 
 func (t *table) write(w io.Writer, width int) error {

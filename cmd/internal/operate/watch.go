@@ -29,12 +29,15 @@ func (s settings) watch(ctx context.Context, c *client, every time.Duration) err
 	past := []*control.View{first}
 	last := s.status(c, first, first)
 	var trouble time.Time // since when nothing is seen
-	for n := 0; ; n++ {
+	told := first.At
+	for {
 		if terminal {
-			s.frame(draw, last, err, trouble, every)
+			width, height := size(out)
+			s.frame(draw, last, err, trouble, every, width, height)
 		} else if err != nil {
 			note(s.cmd, "relent: %s: %v", path(s.cmd), err)
-		} else if n > 0 { // the first look has no rates yet
+		} else if last.At.After(told) { // the first look has no rates yet
+			told = last.At
 			var whole bytes.Buffer
 			if err := s.block(&whole, last); err != nil {
 				return failed(s.cmd, err, "")
@@ -57,6 +60,9 @@ func (s settings) watch(ctx context.Context, c *client, every time.Duration) err
 			continue
 		}
 		trouble = time.Time{}
+		if now.Epoch == past[len(past)-1].Epoch && !now.At.After(past[len(past)-1].At) {
+			continue // a dashboard that nobody watches looks once a second
+		}
 		if past = append(past, now); past[0].Epoch != now.Epoch {
 			past = past[len(past)-1:]
 		}
@@ -87,8 +93,7 @@ func (s settings) block(w io.Writer, st *status) error {
 }
 
 // frame draws what fits on the screen.
-func (s settings) frame(draw *screen, st *status, err error, trouble time.Time, every time.Duration) {
-	width, height := size(draw.w)
+func (s settings) frame(draw *screen, st *status, err error, trouble time.Time, every time.Duration, width, height int) {
 	width = max(1, width-1) // in the last column terminals differ
 	paint := (&table{Color: s.color(draw.w)}).paint
 	top := paint(cut(fmt.Sprintf("every %v, ^C ends   %s", every, time.Now().Format("15:04:05")), width), faint)
