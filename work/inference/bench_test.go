@@ -43,7 +43,6 @@ func BenchmarkPredict(b *testing.B) {
 	}
 	run("hit", func(*inference.Ladder[string, float64]) {})
 	run("hit of a simpler model", func(l *inference.Ladder[string, float64]) {
-		l.Predict(b.Context(), "BTC/2026-03")
 		l.Hold("net", "benchmark")
 	})
 	run("live, shared", func(l *inference.Ladder[string, float64]) { l.TTL = 0 })

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// A condition is the state of one model. All but open is guarded by the ladder's lock.
+// A condition is the state of one model. All but seen is guarded by the ladder's lock.
 type condition struct {
-	shut atomic.Bool // the state is not Normal: who finds it false need not look further
+	seen atomic.Uint32 // state, for those who look without the lock
 
 	last     bool // the rule does not leave the last model out
 	state    State
@@ -46,7 +46,7 @@ func (c *condition) percent() int {
 // admit says why a model may not be asked for a query, or nil. It begins a probe if one is due.
 func (l *Ladder[In, Out]) admit(q *query[In, Out], i int) error {
 	c := l.models[i]
-	if !c.shut.Load() {
+	if State(c.seen.Load()) == Normal {
 		return nil
 	}
 	defer l.tell()
@@ -127,7 +127,7 @@ func (l *Ladder[In, Out]) turn(i int, now time.Time, to State, why string) {
 		c.since = now
 	}
 	c.state, c.why = to, why
-	c.shut.Store(to != Normal)
+	c.seen.Store(uint32(to))
 	ch.Percent = c.percent()
 	if l.OnChange != nil {
 		l.teller.add(ch)

@@ -45,7 +45,7 @@
 //	                                      │  └──┘ bad probe:           │
 //	                                      │       twice the wait       │
 //	                                      └────────────────────────────┘ failed call or probe: twice the 10 s
-//	Held: by an operator, from any state; then Degraded
+//	Held: by an operator, from any state, without its cached answers either; then Degraded
 //
 // In plain words: while a model is left out, no caller waits for it. Calls that come by lend their input to a probe, one at a time, after 5 s and
 // up to 1 min; its answer is not used. Then a growing share of the keys is asked again, so that one key sees one model as long as the

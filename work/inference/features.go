@@ -55,7 +55,7 @@ type Features[K comparable, V any] struct {
 
 	AllowNotFinite bool // values with NaN and infinite numbers are taken, too
 
-	// Late is told of each fetch that ended after its call had, with its error. A panic is a [*Panic]. It must be quick. Nil means that nobody is told.
+	// Late is told of each fetch that ended after its call had, with its error. A panic is a [*Panic]. It must be quick and safe for concurrent use. Nil means that nobody is told.
 	Late func(feature string, entity K, err error)
 
 	owner owner

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -193,12 +194,15 @@ func TestLateFeatures(t *testing.T) {
 			}
 		}
 		var late []string
+		var mu sync.Mutex
 		f := &features{
 			List: []feature{
 				{Name: "quick", Fetch: slowly(99 * time.Millisecond), MaxAge: time.Minute}, {Name: "slow", Fetch: slowly(time.Second), MaxAge: time.Minute},
 				{Name: "never", Fetch: slowly(time.Hour), MaxAge: time.Minute},
 			},
 			Late: func(name, entity string, err error) {
+				mu.Lock()
+				defer mu.Unlock()
 				late = append(late, fmt.Sprint(name, " ", entity, " ", err != nil))
 			},
 		}

@@ -80,7 +80,7 @@ func (l *Ladder[In, Out]) approve(i int, now time.Time) {
 	}
 }
 
-// Hold keeps a model out until [Ladder.Release], the last one too, and says why in its status. It returns [ErrNoName] for a
+// Hold keeps a model out until [Ladder.Release], the last one too, with what it said earlier, and says why in its status. It returns [ErrNoName] for a
 // model that the ladder does not have.
 func (l *Ladder[In, Out]) Hold(model, why string) error {
 	return l.order(model, func(i int, now time.Time) { l.turn(i, now, Held, why) })

@@ -300,6 +300,28 @@ func TestHold(t *testing.T) {
 	})
 }
 
+// A model that is left out still lends its stale answers, without a call; one that is held does not.
+func TestWhatAModelSaidBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &toggle{}
+		l := two(m.predict)
+		defer l.Close()
+		l.TTL, l.StaleFor = time.Second, time.Minute
+		must[answer](t)(l.Predict(t.Context(), 7))
+		m.down.Store(true)
+		for i := range 3 {
+			must[answer](t)(l.Predict(t.Context(), i))
+		}
+		full := answer{Value: 1, Model: "net", Version: "1", Quality: "full", Source: inference.Cached}
+		check(t, "within TTL", must[answer](t)(l.Predict(t.Context(), 7)), full)
+		time.Sleep(2 * time.Second)
+		full.Source, full.Age, full.Degraded = inference.Stale, 2*time.Second, true
+		check(t, "later", must[answer](t)(l.Predict(t.Context(), 7)), full)
+		l.Hold("net", "drift")
+		check(t, "held", must[answer](t)(l.Predict(t.Context(), 7)), answer{Value: 2, Model: "mean", Quality: "rough", Degraded: true, Attempts: 1})
+	})
+}
+
 // A model that is held while a call runs stays so, whatever becomes of the call.
 func TestLateNewsOfAnEarlierState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -77,9 +77,12 @@ func (l *Ladder[In, Out]) unanswered(q *query[In, Out], i int, err error) (Answe
 	return l.kept(q, i, l.StaleFor, Stale)
 }
 
-// kept answers from the cache.
+// kept answers from the cache, but not with what a model said that is held: it is out for good reason.
 func (l *Ladder[In, Out]) kept(q *query[In, Out], i int, most time.Duration, s Source) (a Answer[Out], ok bool) {
 	m := &l.Models[i]
+	if State(l.models[i].seen.Load()) == Held {
+		return a, false
+	}
 	v, age, ok := l.Cache.get(cacheKey{m.Name, m.Version, l.Schema, q.key}, q.now, most)
 	if !ok {
 		return a, false
