@@ -130,8 +130,19 @@ func document(w io.Writer, value any) error {
 // note tells a person something beside the answer.
 func note(cmd *cobra.Command, text string, args ...any) {
 	if !is(cmd, "quiet") {
-		fmt.Fprintf(cmd.ErrOrStderr(), text+"\n", args...)
+		tell(cmd.ErrOrStderr(), fmt.Sprintf(text, args...))
 	}
+}
+
+// tell writes sentences, each text as a paragraph that fits the terminal.
+func tell(w io.Writer, texts ...string) error {
+	width, _ := size(w)
+	var b strings.Builder
+	for _, text := range texts {
+		b.WriteString(strings.Join(wrap(text, width, 0), "\n") + "\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
 // isTerminal says whether w is one.

@@ -206,18 +206,25 @@ func (s settings) orderTable(list []orderView, scope order.Scope, state string, 
 		return err
 	}
 	width, _ := size(out)
-	t := &table{Color: s.color(out), Flex: 2}
-	t.add(dim("id"), dim("state"), dim("order"), right("age"), right("sent"), dim("fence"), dim("last read"))
+	t := &table{Color: s.color(out), Flex: -1}
+	t.add(dim("id"), dim("state"), right("age"), right("sent"), dim("fence"), dim("order"))
 	now := time.Now()
 	for i := range list {
 		o := &list[i]
-		t.add(bold(o.Intent.ID), stateCell(o.State), text(terms(&o.Order)), number(span(now.Sub(o.Intent.Created))),
-			number(fmt.Sprint(o.Spent)), text(fence(&o.Order, now)), text(lastRead(o.Reads, now)))
+		t.add(bold(o.Intent.ID), stateCell(o.State), number(span(now.Sub(o.Intent.Created))), number(fmt.Sprint(o.Spent)), text(fence(&o.Order, now)), text(terms(&o.Order)))
 	}
-	if err := t.write(out, width); err != nil {
-		return err
+	for i, line := range t.lines(width) {
+		lines := []string{line}
+		if i > 0 {
+			for _, more := range wrap(plain(about(&list[i-1], now)), width, 4) {
+				lines = append(lines, t.paint(more, faint))
+			}
+		}
+		if _, err := fmt.Fprintln(out, strings.Join(lines, "\n")); err != nil {
+			return err
+		}
 	}
-	note(s.cmd, "the whole story: relent orders show ID --venue %s --account %s", quoted(scope.Venue), quoted(scope.Account))
+	note(s.cmd, "all of one: relent orders show ID --venue %s --account %s", quoted(scope.Venue), quoted(scope.Account))
 	return nil
 }
 
@@ -261,12 +268,17 @@ func fence(o *order.Order, now time.Time) string {
 	return "passed"
 }
 
-func lastRead(reads []order.Read, now time.Time) string {
-	if len(reads) == 0 {
-		return "none"
+// about is what is known beside the table: why the order is where it is, and what was read last.
+func about(o *orderView, now time.Time) string {
+	parts := []string{}
+	if o.Why != "" {
+		parts = append(parts, o.Why)
 	}
-	r := reads[len(reads)-1]
-	return fmt.Sprintf("%s %s ago: %s", r.What, span(now.Sub(r.Began)), result(&r))
+	if n := len(o.Reads); n > 0 {
+		r := &o.Reads[n-1]
+		parts = append(parts, fmt.Sprintf("last read: %s %s ago, %s", r.What, span(now.Sub(r.Began)), result(r)))
+	}
+	return strings.Join(parts, "; ")
 }
 
 func result(r *order.Read) string {

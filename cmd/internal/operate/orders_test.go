@@ -79,14 +79,14 @@ func TestOrders(t *testing.T) {
 		return out
 	}
 	out := orders()
-	has(t, out, "id ", "state", "last read",
+	has(t, out, "id ", "state", "    its reads are spent; last read: fills ",
 		"Rrecorded000000000  recorded", "buy 0.5 BTCUSDT at 50000", "not sent",
 		"Runknown0000000000  unknown", "buy 0.5 BTCUSDT market", "in 59m",
-		"Rparked00000000000  parked", "passed", "fills ", "ago: not found", "Rworking0000000000  acked")
+		"Rparked00000000000  parked", "passed", "ago, not found", "Rworking0000000000  acked")
 	if strings.Contains(out, "Rdone") {
 		t.Errorf("an order that is done with is listed:\n%s", out)
 	}
-	if out = orders("--state", "parked"); strings.Count(out, "\n") != 2 || !strings.Contains(out, "Rparked") {
+	if out = orders("--state", "parked"); strings.Count(out, "\n") != 3 || !strings.Contains(out, "Rparked") {
 		t.Errorf("parked:\n%s", out)
 	}
 	if out = orders("--state", "unknown"); strings.Count(out, "\n") < 2 || !strings.Contains(out, "Runknown") || strings.Contains(out, "Rworking") {
@@ -113,7 +113,7 @@ func TestOrdersShow(t *testing.T) {
 	}
 	_, out, _ := show("Rparked00000000000")
 	has(t, out, "order     Rparked00000000000", "wants     buy 0.5 BTCUSDT at 50000", "state     parked\n", "why       its reads are spent",
-		"sent      once", "fence     passed", "in doubt  for ", "intent   {\"intent\"", "outcome  unproven; timeout {\"answer\"", "read     query: failed: 503", "read     lists: found",
+		"sent      once", "fence     passed", "in doubt  for ", "intent   intent (", "outcome  unproven; timeout; answer (n 1, outcome unknown)", "read     query: failed: 503", "read     lists: found",
 		"proof impossible; its reads are spent", "client id x-Rparked00000000000", "order.Machine.Resolve", "BTCUSDT stays closed")
 	_, out, _ = show("Rdone0000000000000")
 	has(t, out, "abandoned, done with", "fence     not sent", "sent      never")
@@ -167,10 +167,10 @@ func TestOrdersMistakes(t *testing.T) {
 // What the machine writes and this does not know is shown as it is.
 func TestSaid(t *testing.T) {
 	for data, want := range map[string]string{
-		`{"event":"guard_failed"}`:        "guard failed",
-		`{"why":"x","source":"stream"}`:   `x {"source":"stream"}`,
-		`nonsense`:                        "nonsense",
-		`{"event":"","fill":{"key":"1"}}`: `{"fill":{"key":"1"}}`,
+		`{"event":"guard_failed"}`:      "guard failed",
+		`{"why":"x","source":"stream"}`: `x; source stream`,
+		`nonsense`:                      "nonsense",
+		`{"event":"","fill":{"key":"1","side":"","more":["a",2.5,true]}}`: `fill (key 1, more [a, 2.5, true])`,
 	} {
 		if got := said([]byte(data)); got != want {
 			t.Errorf("said(%s) = %q; want %q", data, got, want)

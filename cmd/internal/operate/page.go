@@ -173,6 +173,13 @@ func (p *page) findings() {
 func wrap(s string, width, indent int) (lines []string) {
 	line, blank := "", strings.Repeat(" ", indent)
 	for _, word := range strings.Fields(s) {
+		for room := width - indent; room > 0 && utf8.RuneCountInString(word) > room; { // it fits nowhere
+			if line != "" {
+				lines, line = append(lines, blank+line), ""
+			}
+			whole := []rune(word)
+			lines, word = append(lines, blank+string(whole[:room])), string(whole[room:])
+		}
 		switch {
 		case line == "":
 			line = word

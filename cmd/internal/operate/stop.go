@@ -231,7 +231,7 @@ func (s settings) tellFile(out io.Writer, stop control.Stop, file setting, stand
 	t := &table{Color: s.color(out)}
 	t.add(bad(what), bold(stop.Scope), text(stop.State), dim("in "+file.Value))
 	t.write(out, 0)
-	_, err := fmt.Fprintf(out, "It reaches the processes of this machine that watch the file, within a quarter of a\nsecond: those with halt.trigger_file, or halt.Tree.Trigger, set to it. Which these\nare cannot be seen from here. Other machines are not reached.\n")
+	err := tell(out, "It reaches the processes of this machine that watch the file, within a quarter of a second: those with halt.trigger_file, or halt.Tree.Trigger, set to it. Which these are cannot be seen from here. Other machines are not reached.")
 	note(s.cmd, "to release it: remove the file, and then resume in each process: removing it ends no stop")
 	return err
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,8 +90,7 @@ func (s settings) story(out io.Writer, v *orderView, entries []order.Entry) erro
 		return err
 	}
 	if v.State == order.Parked || v.State == order.Breach {
-		_, err := fmt.Fprintf(out, "\nLook at the venue for the client id %s. Two persons then tell the process that has\nthe account what they saw, by order.Machine.Resolve; until then %s stays closed.\n", plain(v.Intent.Wire), plain(v.Terms.Symbol))
-		return err
+		return tell(out, "", fmt.Sprintf("Look at the venue for the client id %s. Two persons then tell the process that has the account what they saw, by order.Machine.Resolve; until then %s stays closed.", plain(v.Intent.Wire), plain(v.Terms.Symbol)))
 	}
 	return nil
 }
@@ -111,32 +112,50 @@ func doubt(o *order.Order, now time.Time) string {
 	return span(now.Sub(o.Doubted))
 }
 
-// said shortens the data of an entry for people: what moved the order, then a reason in words, then the rest as it is.
+// said is the data of an entry for people: what moved the order, a reason in words, and then all the rest.
 func said(data []byte) string {
-	var line map[string]json.RawMessage
+	var line map[string]any
 	if json.Unmarshal(data, &line) != nil {
 		return string(data)
 	}
 	var parts []string
 	for _, name := range []string{"event", "why"} {
-		var word string
-		if json.Unmarshal(line[name], &word) == nil && word != "" {
+		if word, _ := line[name].(string); word != "" {
 			parts = append(parts, strings.ReplaceAll(word, "_", " "))
 		}
 		delete(line, name)
 	}
-	var r order.Read
-	if json.Unmarshal(line["read"], &r) == nil {
-		parts = append(parts, r.What+": "+result(&r))
+	var read struct{ Read *order.Read }
+	if json.Unmarshal(data, &read) == nil && read.Read != nil {
+		parts = append(parts, read.Read.What+": "+result(read.Read))
 		delete(line, "read")
 	}
-	said := strings.Join(parts, "; ")
-	if len(line) == 0 {
-		return said
+	for _, name := range slices.Sorted(maps.Keys(line)) {
+		parts = append(parts, name+" "+spoken(line[name]))
 	}
-	rest, err := json.Marshal(line)
-	if err != nil {
-		return said
+	return strings.Join(parts, "; ")
+}
+
+// spoken is a value of JSON without most of its marks.
+func spoken(value any) string {
+	switch v := value.(type) {
+	case map[string]any:
+		var parts []string
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			if v[name] != "" {
+				parts = append(parts, name+" "+spoken(v[name]))
+			}
+		}
+		return "(" + strings.Join(parts, ", ") + ")"
+	case []any:
+		var parts []string
+		for _, one := range v {
+			parts = append(parts, spoken(one))
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	case string:
+		return v
 	}
-	return strings.TrimSpace(said + " " + string(rest))
+	data, _ := json.Marshal(value) // came out of JSON
+	return string(data)
 }

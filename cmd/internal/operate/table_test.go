@@ -29,7 +29,7 @@ func TestTexts(t *testing.T) {
 		{"fast", rate(1234.5), "1,235"},
 		{"slow", rate(.04), "0.0"},
 		{"wrapped", strings.Join(wrap("aa bb  cc dd", 7, 2), "|"), "  aa bb|  cc dd"},
-		{"a long word", strings.Join(wrap("aaaaaaaaaa b", 5, 0), "|"), "aaaaaaaaaa|b"},
+		{"a long word", strings.Join(wrap("aaaaaaaaaa b", 5, 0), "|"), "aaaaa|aaaaa|b"},
 		{"wrapped without a width", strings.Join(wrap("aa bb", 0, 1), "|"), " aa bb"},
 		{"nothing wrapped", strings.Join(wrap("", 5, 1), "|"), ""},
 	} {
