@@ -42,7 +42,7 @@ func (x *trip) answered(resp *http.Response, sent, received time.Time) {
 	}
 	x.teach(body, sent, received)
 	x.pace(resp.Header, body, received)
-	t.limits.correct(&x.g, resp.Header, server)
+	t.limits.correct(&x.g, resp.Header, server, received)
 	if x.s != nil {
 		resp.Header.Del("Location")
 		t.ages.note(x.r.kind, x.s.ClientID, x.v.Outcome, received)
@@ -67,10 +67,12 @@ func (x *trip) look(resp *http.Response) (body []byte, cut error) {
 	if most == 0 || resp.Body == http.NoBody {
 		return nil, nil
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, int64(most)+1))
+	body, err := readMost(make([]byte, 0, room(resp.ContentLength)), resp.Body, most)
 	if err == nil && len(body) <= most {
 		resp.Body.Close()
-		resp.Body = io.NopCloser(bytes.NewReader(body))
+		w := &whole{}
+		w.Reset(body)
+		resp.Body = w
 		return body, nil
 	}
 	rest := io.Reader(resp.Body)
@@ -82,6 +84,20 @@ func (x *trip) look(resp *http.Response) (body []byte, cut error) {
 	resp.Body = rejoined{io.MultiReader(bytes.NewReader(body), rest), resp.Body}
 	return body, cut
 }
+
+// room is how much memory a body of some length takes, with a byte for its end.
+func room(length int64) int64 {
+	if length <= 0 {
+		return 512
+	}
+	return min(length+1, mostKept)
+}
+
+// A whole body is one that is in memory.
+type whole struct{ bytes.Reader }
+
+// Close does nothing: the body of the base is closed.
+func (*whole) Close() error { return nil }
 
 // A rejoined body is one of which the beginning was read already.
 type rejoined struct {

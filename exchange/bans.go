@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/relent-go/relent/retry"
@@ -23,6 +24,7 @@ type Bans struct {
 	Store   BanStore
 	OnAlert func(Alert) // told of bans, and of a store that fails; nil: nobody. It must not block
 
+	some    atomic.Bool // there are bans, or were; set with mu held
 	loading sync.Mutex
 	mu      sync.Mutex
 	loaded  bool
@@ -78,6 +80,9 @@ type pass struct {
 
 // enter returns an error for a request that must not be sent. A read after a ban is let through alone; leave ends it.
 func (b *Bans) enter(ctx context.Context, venue, account string, kind Kind) (p pass, err error) {
+	if b.Store == nil && !b.some.Load() {
+		return p, nil
+	}
 	now := time.Now()
 	if err := b.refresh(ctx, now); err != nil {
 		return p, err
@@ -114,6 +119,9 @@ func (p *pass) drop() {
 
 // again says whether a ban has come since the request was let through.
 func (b *Bans) again(venue, account string) error {
+	if !b.some.Load() {
+		return nil
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.inForce(venue, account)
@@ -164,6 +172,7 @@ func (b *Bans) put(ctx context.Context, ban Ban, least, told time.Duration) {
 		ban = Merge(before.Ban, ban)
 	}
 	b.bans[key] = &banned{Ban: ban}
+	b.some.Store(true)
 	b.mu.Unlock()
 
 	b.alert(Alert{ban.Venue, "banned", fmt.Sprintf("until %s by %s: %s", ban.Until.Format(time.RFC3339), ban.Host, ban.Signal)})
@@ -227,6 +236,7 @@ func (b *Bans) refresh(ctx context.Context, now time.Time) error {
 		}
 	}
 	b.loaded = true
+	b.some.Store(len(b.bans) > 0)
 	return nil
 }
 

@@ -170,6 +170,7 @@ func TestProbeOfTwoBans(t *testing.T) {
 		{"v", ""}:    {Ban: Ban{Venue: "v", Until: time.Now().Add(-time.Second)}},
 		{"v", "one"}: {Ban: Ban{Venue: "v", Account: "one", Until: time.Now().Add(time.Hour)}},
 	}}
+	b.some.Store(true)
 	if _, err := b.enter(t.Context(), "v", "one", Read); err == nil {
 		t.Error("entered inside a ban")
 	}

@@ -80,6 +80,26 @@ func BenchmarkOrder(b *testing.B) {
 	}
 }
 
+// Of an order more must be kept: what is sent, what came back, and what the Desk is told.
+func TestOrderAllocs(t *testing.T) {
+	q := newQuick()
+	base := baseFunc(func(r *http.Request) (*http.Response, error) {
+		resp, _ := q.RoundTrip(r)
+		resp.Body = io.NopCloser(strings.NewReader(`{"symbol":"BTCUSDT","orderId":28,"clientOrderId":"a1b2c3"}`))
+		return resp, nil
+	})
+	bare, ours := &http.Client{Transport: base}, &http.Client{Transport: &Transport{Profile: roomy(t), Base: base, PassOrders: true}}
+	count := func(c *http.Client) float64 {
+		return testing.AllocsPerRun(200, func() {
+			req, _ := http.NewRequest("POST", orderURL, strings.NewReader(orderForm))
+			readAgain(t, c, req)
+		})
+	}
+	if more := count(ours) - count(bare); more > 12 {
+		t.Errorf("%v allocations more than http.Client; want at most 12", more)
+	}
+}
+
 func TestReadAllocs(t *testing.T) {
 	q := newQuick()
 	bare, ours := &http.Client{Transport: q}, &http.Client{Transport: &Transport{Profile: roomy(t), Base: q}}

@@ -63,7 +63,7 @@ func (p *Profile) succeeded(v *Verdict, a *answer) {
 		v.Outcome = NoOrder
 		return
 	case v.Kind == Order || v.Kind == Replace:
-		v.OrderID, v.EchoID = first(a.tree, p.table.orderID), first(a.tree, p.table.echoID)
+		v.OrderID, v.EchoID = a.first(p.table.orderID), a.first(p.table.echoID)
 		if a.parsed && (len(p.table.orderID) == 0 || v.OrderID != "") {
 			v.Outcome = Exists
 			return
@@ -78,6 +78,7 @@ func (p *Profile) succeeded(v *Verdict, a *answer) {
 // An answer is what a body says.
 type answer struct {
 	tree    any
+	flat    bool // there is no tree, and peek finds what is asked for
 	parsed  bool
 	foreign bool   // holds something, but no JSON: others than the venue's interface wrote it
 	failed  bool   // holds an error code
@@ -90,6 +91,11 @@ type answer struct {
 
 // read looks for the codes and messages in a body.
 func (t *table) read(body []byte) answer {
+	if flat(body) {
+		if a, ok := t.skim(body); ok {
+			return a
+		}
+	}
 	a := answer{body: body}
 	a.tree, a.parsed = decode(body)
 	a.foreign = !a.parsed && len(strings.TrimSpace(string(body[:min(len(body), 64)]))) > 0
@@ -113,6 +119,49 @@ func (t *table) read(body []byte) answer {
 		a.code = a.codes[0]
 	}
 	return a
+}
+
+// skim is read for a body that is flat. It is false if the body must be decoded.
+func (t *table) skim(body []byte) (answer, bool) {
+	a := answer{body: body, parsed: true, flat: true}
+	for _, path := range t.code {
+		code, sure := peek(body, path)
+		if !sure {
+			return a, false
+		}
+		if code != "" && !t.ok[code] {
+			a.codes = append(a.codes, code)
+		}
+	}
+	for _, path := range t.message {
+		text, sure := peek(body, path)
+		switch {
+		case !sure:
+			return a, false
+		case a.message != "" && text != "":
+			a.message += "; "
+		}
+		a.message += text
+	}
+	if a.failed = len(a.codes) > 0; a.failed {
+		a.code = a.codes[0]
+	}
+	return a, true
+}
+
+// first returns the first scalar that is not empty at any of the paths.
+func (a *answer) first(paths [][]string) string {
+	for i := 0; a.flat && i < len(paths); i++ {
+		value, sure := peek(a.body, paths[i])
+		switch {
+		case !sure:
+			a.tree, _ = decode(a.body)
+			a.flat = false
+		case value != "":
+			return value
+		}
+	}
+	return first(a.tree, paths)
 }
 
 // judge returns the row that counts, or nil if there is none. The venue's code comes before the status; but a ban is one

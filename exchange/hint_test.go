@@ -115,7 +115,7 @@ func FuzzHints(f *testing.F) {
 		if err := l.reserve(t.Context(), &r, &g); err != nil {
 			t.Fatal(err)
 		}
-		l.correct(&g, http.Header{"X-Mbx-Used-Weight-1m": {header}, "X-Mbx-Order-Count-" + header: {body}}, time.Time{})
+		l.correct(&g, http.Header{"X-Mbx-Used-Weight-1m": {header}, "X-Mbx-Order-Count-" + header: {body}}, time.Time{}, time.Now())
 		l.learnLimits([]byte(body))
 		for _, s := range l.Stats().Ledgers {
 			if !(s.Used >= 0) || !(s.Headroom >= 0 && s.Headroom <= 1) {

@@ -278,8 +278,8 @@ func TestUsageHeaders(t *testing.T) {
 		l := &Limits{Profile: p}
 		g, _ := reserve(l, Read, "/one")
 		for text, want := range map[string]float64{"20": 30, "45": 30, "x": 30, "-1": 30, "1e30": 30, "NaN": 30} {
-			l.correct(g, http.Header{"X-Left": {"20"}}, time.Time{})
-			l.correct(g, http.Header{"X-Left": {text}}, time.Time{})
+			l.correct(g, http.Header{"X-Left": {"20"}}, time.Time{}, time.Now())
+			l.correct(g, http.Header{"X-Left": {text}}, time.Time{}, time.Now())
 			if got := l.Stats().Ledgers[0].Used; got < want-1 || got > want {
 				t.Errorf("%s, left %s: %v used; want %v", limit.Model, text, got, want)
 			}
@@ -333,6 +333,24 @@ func TestManyLedgers(t *testing.T) {
 		l.lines.n = 1
 		if l.forget(l.now()) {
 			t.Error("forgot a ledger while somebody waits")
+		}
+	})
+}
+
+// A ledger that was forgotten is not the one that counts afterwards.
+func TestForgottenLedger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &Limits{Profile: testProfile(t, 2), MaxWait: -1}
+		reserve(l, Read, "/api/v3/klines")
+		before := len(l.Stats().Ledgers)
+		time.Sleep(48 * time.Hour)
+		if !l.forget(l.now()) || len(l.Stats().Ledgers) != 0 {
+			t.Errorf("%d ledgers; want none", len(l.Stats().Ledgers))
+		}
+		reserve(l, Read, "/api/v3/klines")
+		now := l.Stats().Ledgers
+		if len(now) != before || now[0].Used == 0 {
+			t.Errorf("%+v; want %d ledgers that count", now, before)
 		}
 	})
 }
@@ -424,7 +442,7 @@ func TestReserveOutlivesForeignUse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &Limits{Profile: p, MaxWait: -1}
 		g, _ := reserve(l, Read, "/one")
-		l.correct(g, http.Header{"X-Left": {"40"}}, time.Time{})
+		l.correct(g, http.Header{"X-Left": {"40"}}, time.Time{}, time.Now())
 		count := func(kind Kind) (n int) {
 			for {
 				if _, err := reserve(l, kind, "/one"); err != nil {

@@ -37,6 +37,7 @@ type Limits struct {
 	tier    string
 	mu      sync.Mutex
 	ledgers map[ledgerKey]*ledger
+	plain   []*ledger          // those whose key is but the draw, by it
 	values  map[string]float64 // limits that the venue told, by ID
 	lines   lines
 	ramp    time.Time // when traffic was let back in after a ban; zero: it is all back
@@ -113,6 +114,7 @@ func (l *Limits) start() {
 	if l.Profile == nil {
 		return
 	}
+	l.plain = make([]*ledger, len(l.Profile.draws))
 	if l.tier = l.Tier; l.tier == "" || !l.Profile.hasTier(l.tier) {
 		for i := range l.Profile.draws {
 			if l.tier = l.Profile.draws[i].tier; l.tier != "" {
@@ -123,8 +125,10 @@ func (l *Limits) start() {
 }
 
 // now returns this moment.
-func (l *Limits) now() moment {
-	local := time.Now()
+func (l *Limits) now() moment { return l.when(time.Now()) }
+
+// when returns a moment of this machine's.
+func (l *Limits) when(local time.Time) moment {
 	if l.Clock == nil {
 		return moment{local, local, UnheardError}
 	}
@@ -193,6 +197,10 @@ func (l *Limits) ledger(m moment, e *endpointDraw, r *request) (*ledger, error) 
 	if d.bySymbol {
 		key.apart += r.symbol
 	}
+	plain := key == ledgerKey{draw: e.draw}
+	if plain && l.plain[e.draw] != nil {
+		return l.plain[e.draw], nil
+	}
 	if g := l.ledgers[key]; g != nil {
 		return g, nil
 	}
@@ -211,6 +219,9 @@ func (l *Limits) ledger(m moment, e *endpointDraw, r *request) (*ledger, error) 
 		g.limit = v
 	}
 	l.ledgers[key] = g
+	if plain {
+		l.plain[e.draw] = g
+	}
 	return g, nil
 }
 
@@ -223,6 +234,9 @@ func (l *Limits) forget(m moment) bool {
 	for key, g := range l.ledgers {
 		if g.quiet(m) {
 			delete(l.ledgers, key)
+			if l.plain[key.draw] == g {
+				l.plain[key.draw] = nil
+			}
 			some = true
 		}
 	}

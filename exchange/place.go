@@ -14,20 +14,24 @@ func queryValue(query, name string) (string, bool) {
 		pair, query, _ = strings.Cut(query, "&")
 		key, value, _ := strings.Cut(pair, "=")
 		if key != name {
-			if !strings.ContainsAny(key, "%+") {
+			if !escaped(key) {
 				continue
 			}
 			if k, err := url.QueryUnescape(key); err != nil || k != name {
 				continue
 			}
 		}
-		if !strings.ContainsAny(value, "%+") {
+		if !escaped(value) {
 			return value, true
 		}
 		v, err := url.QueryUnescape(value)
 		return v, err == nil
 	}
 	return "", false
+}
+
+func escaped(text string) bool {
+	return strings.IndexByte(text, '%') >= 0 || strings.IndexByte(text, '+') >= 0
 }
 
 func parseCount(text string) (int64, bool) {
@@ -39,8 +43,10 @@ func parseCount(text string) (int64, bool) {
 type reader struct {
 	req  *http.Request
 	body []byte
+	text string // body, of a guarded request
 	tree any
 	read bool
+	flat bool // of body, once read
 }
 
 // at returns the value at the first place that holds one.
@@ -63,16 +69,24 @@ func (r *reader) value(place string) string {
 		if r.isJSON() {
 			return ""
 		}
-		v, _ := queryValue(string(r.body), name)
+		v, _ := queryValue(r.text, name)
 		return v
 	case "header":
 		return r.req.Header.Get(name)
 	case "json":
+		path := strings.Split(name, ".")
 		if !r.read {
-			r.tree, _ = decode(r.body)
-			r.read = true
+			r.read, r.flat = true, flat(r.body)
 		}
-		return first(r.tree, [][]string{strings.Split(name, ".")})
+		if r.flat {
+			if v, sure := peek(r.body, path); sure {
+				return v
+			}
+		}
+		if r.tree == nil {
+			r.tree, _ = decode(r.body)
+		}
+		return first(r.tree, [][]string{path})
 	}
 	path := strings.TrimSuffix(r.req.URL.Path, "/") // the place is "path"
 	return path[strings.LastIndexByte(path, '/')+1:]

@@ -2,7 +2,6 @@ package exchange
 
 import (
 	"crypto/sha256"
-	"io"
 	"time"
 )
 
@@ -15,12 +14,11 @@ func (p *Profile) sending(kind Kind, account string, r *reader) *Sending {
 	}
 	s.ClientID = r.at(places)
 	s.Signed, s.Deadline = p.times(r)
-	h := sha256.New()
-	for _, part := range []string{r.req.Method, r.req.URL.EscapedPath(), r.req.URL.RawQuery} {
-		io.WriteString(h, part+"\n")
+	all := make([]byte, 0, 1<<10) // on the stack, and enough for most
+	for _, part := range [...]string{r.req.Method, r.req.URL.EscapedPath(), r.req.URL.RawQuery} {
+		all = append(append(all, part...), '\n')
 	}
-	h.Write(r.body)
-	h.Sum(s.Hash[:0])
+	s.Hash = sha256.Sum256(append(all, r.body...))
 	return s
 }
 

@@ -144,10 +144,11 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		closeBody(req)
 		return nil, errNoProfile
 	}
-	x := &trip{t: t, from: req}
+	x := trips.Get().(*trip)
+	x.t, x.from = t, req
 	x.r.end, x.r.of = t.Profile.endpoint(req.Method, req.URL.Path), t.Profile
 	x.r.kind, x.learn = x.r.end.kind, x.r.end.learn
-	defer x.abandon()
+	defer x.leave()
 	if err := x.admit(req.Context()); err != nil {
 		if !x.taken {
 			closeBody(req)
@@ -155,7 +156,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, x.refused(err)
 	}
 	sent := time.Now()
-	resp, err := t.base().RoundTrip(&x.req)
+	resp, err := t.base().RoundTrip(&x.c.req)
 	if err == nil && resp == nil {
 		err = errNoResponse
 	}

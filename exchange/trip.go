@@ -1,26 +1,26 @@
 package exchange
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"slices"
+	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/relent-go/relent/retry"
 )
 
-// A trip is one request, in one piece of memory.
+// A trip is one request, from the SDK to the base and back. Its memory is used again for others.
 type trip struct {
-	t     *Transport
-	from  *http.Request // as the SDK made it
-	req   http.Request  // as it is sent
-	trace httptrace.ClientTrace
-	asked atomic.Bool // for a connection, so the base is one that reports
-	got   atomic.Bool // a connection. Headers beyond 4 KiB leave before anything else is reported, so nothing later proves that none did
+	t    *Transport
+	from *http.Request // as the SDK made it
+	c    *cargo        // what is sent; nil before
+	buf  []byte        // for the body
 
 	r     request
 	learn string
@@ -32,6 +32,21 @@ type trip struct {
 	done  bool
 	v     Verdict
 }
+
+// A cargo is what the base gets, which may keep it for as long as it likes.
+type cargo struct {
+	req   http.Request
+	body  strings.Reader
+	trace httptrace.ClientTrace
+	asked atomic.Bool // for a connection, so the base is one that reports
+	got   atomic.Bool // a connection. Headers beyond 4 KiB leave before anything else is reported, so nothing later proves that none did
+}
+
+// trips are those that nobody is on.
+var trips = sync.Pool{New: func() any { return new(trip) }}
+
+// mostKept is how large a buffer may be that is kept.
+const mostKept = 64 << 10
 
 // maxBody is how much of a body is read on an order route, of requests and of answers.
 const maxBody = 1 << 20
@@ -46,11 +61,10 @@ func (x *trip) admit(ctx context.Context) error {
 		if t.Desk == nil && !t.PassOrders {
 			return ErrNoDesk
 		}
-		body, err := x.readBody()
-		if err != nil {
+		if err := x.readBody(); err != nil {
 			return err
 		}
-		rd.body = body
+		rd.body, rd.text = x.buf, string(x.buf)
 		x.s = t.Profile.sending(x.r.kind, t.Account, &rd)
 		x.r.symbol = x.s.Symbol
 		if t.ages.on && x.r.kind != Order {
@@ -83,52 +97,72 @@ func (x *trip) admit(ctx context.Context) error {
 	if err := t.bans.again(t.Profile.Exchange, t.Account); err != nil {
 		return err
 	}
-	x.prepare(ctx, rd.body)
+	x.prepare(ctx, rd.text)
 	return nil
 }
 
 // readBody reads the body of a guarded request into memory.
-func (x *trip) readBody() ([]byte, error) {
+func (x *trip) readBody() error {
 	if x.from.Body == nil || x.from.Body == http.NoBody {
-		return nil, nil
+		return nil
 	}
 	x.taken = true
 	defer x.from.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(x.from.Body, maxBody+1))
-	if err == nil && len(body) > maxBody {
+	var err error
+	x.buf, err = readMost(x.buf, x.from.Body, maxBody)
+	if err == nil && len(x.buf) > maxBody {
 		err = errors.New("longer than 1 MiB")
 	}
 	if err != nil {
-		return nil, retry.Mark(fmt.Errorf("exchange: body of %s %s: %w", x.from.Method, x.from.URL.Path, err), retry.Permanent)
+		return retry.Mark(fmt.Errorf("exchange: body of %s %s: %w", x.from.Method, x.from.URL.Path, err), retry.Permanent)
 	}
-	return body, nil
+	return nil
+}
+
+// readMost appends what r holds, but at most one byte more than most.
+func readMost(b []byte, r io.Reader, most int) ([]byte, error) {
+	for {
+		if len(b) == cap(b) {
+			b = slices.Grow(b, 512)
+		}
+		n, err := r.Read(b[len(b):min(cap(b), most+1)])
+		b = b[:len(b)+n]
+		switch {
+		case err == io.EOF:
+			return b, nil
+		case err != nil || len(b) > most:
+			return b, err
+		}
+	}
 }
 
 // prepare makes the request that is sent.
-func (x *trip) prepare(ctx context.Context, body []byte) {
-	x.trace.GetConn = func(string) { x.asked.Store(true) }
-	x.trace.GotConn = func(httptrace.GotConnInfo) { x.got.Store(true) }
-	x.req = *x.from.WithContext(httptrace.WithClientTrace(ctx, &x.trace))
-	x.taken = true
+func (x *trip) prepare(ctx context.Context, body string) {
+	c := &cargo{}
+	c.trace.GetConn = func(string) { c.asked.Store(true) }
+	c.trace.GotConn = func(httptrace.GotConnInfo) { c.got.Store(true) }
+	c.req = *x.from.WithContext(httptrace.WithClientTrace(ctx, &c.trace))
+	x.c, x.taken = c, true
 	if x.s == nil {
 		return
 	}
 	if len(body) > 0 {
-		x.req.Body, x.req.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		c.body.Reset(body)
+		c.req.Body, c.req.ContentLength = io.NopCloser(&c.body), int64(len(body)) // which net/http knows to be in memory
 	}
 	x.strip()
-	freeze(&x.req)
+	freeze(&c.req)
 }
 
 // strip takes away the headers with which net/http repeats any request when a connection that was used before breaks. To
 // it an empty list is one, too.
 func (x *trip) strip() {
 	for _, name := range x.t.names.strip {
-		for have := range x.req.Header {
+		for have := range x.c.req.Header {
 			if http.CanonicalHeaderKey(have) == name {
-				h := x.req.Header.Clone()
+				h := x.c.req.Header.Clone()
 				delete(h, have)
-				x.req.Header = h
+				x.c.req.Header = h
 			}
 		}
 	}
@@ -175,7 +209,7 @@ func (x *trip) refused(err error) error {
 
 // failed ends a request without an answer.
 func (x *trip) failed(err error) error {
-	sent := x.got.Load() || !x.asked.Load()
+	sent := x.c.got.Load() || !x.c.asked.Load()
 	x.v = Verdict{Kind: x.r.kind, Outcome: NotSent, Class: retry.Transient, Err: err}
 	switch {
 	case !sent:
@@ -191,16 +225,22 @@ func (x *trip) failed(err error) error {
 	return retry.Mark(err, x.v.Class)
 }
 
-// abandon ends a request whose base, or whose Desk, panicked.
-func (x *trip) abandon() {
+// leave ends the use of a trip. It is still under way if its base, or its Desk, panicked.
+func (x *trip) leave() {
 	if x.done {
+		buf := x.buf[:0]
+		if cap(buf) > mostKept {
+			buf = nil
+		}
+		*x = trip{buf: buf}
+		trips.Put(x)
 		return
 	}
 	x.v = Verdict{Kind: x.r.kind, Outcome: Unknown, Class: retry.Ambiguous, Meaning: UnknownOutcome, Advice: AdviseVerify}
 	if !x.taken {
 		closeBody(x.from)
 	}
-	x.finish(x.req.URL != nil, false)
+	x.finish(x.c != nil, false)
 }
 
 // finish ends a request once. sent says that its cost stays spent; good that the venue talks to us.
@@ -221,6 +261,6 @@ func (x *trip) tell() {
 	}
 	if x.begun {
 		x.begun = false
-		x.t.Desk.End(ctx, x.s, &x.v)
+		x.t.Desk.End(ctx, x.s, new(x.v))
 	}
 }

@@ -16,6 +16,9 @@ var units = []string{"", "epoch_s", "epoch_ms", "rfc3339"}
 // parseMoment reads a moment in one of the units. It is false for what cannot be read, and for moments before 1998 and after
 // 2286, where the number of digits of a unit changes: those are in another unit.
 func parseMoment(text, unit string) (time.Time, bool) {
+	if text == "" {
+		return time.Time{}, false
+	}
 	if unit == "rfc3339" {
 		t, err := time.Parse(time.RFC3339, text)
 		return t, err == nil && inRange(t)

@@ -31,36 +31,43 @@ func newUsage(list []Usage) []usage {
 }
 
 // correct raises the counts of what a request drew on to what the headers of its answer say. server is the venue's
-// time in it.
-func (l *Limits) correct(g *grant, h http.Header, server time.Time) {
+// time in it; received is this machine's.
+func (l *Limits) correct(g *grant, h http.Header, server, received time.Time) {
 	if len(g.parts) == 0 || len(l.Profile.usage) == 0 {
 		return
 	}
-	m := l.now()
+	m := l.when(received)
 	if server.IsZero() {
 		server = m.venue
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	many := false
 	for i := range l.Profile.usage {
 		u := &l.Profile.usage[i]
-		if !u.many {
-			for _, text := range h[u.name] {
-				l.apply(m, g, u, u.name, text, 0, server)
-			}
+		if u.many {
+			many = true
 			continue
 		}
-		for name, values := range h {
+		for _, text := range h[u.name] {
+			l.apply(m, g, u, u.name, text, 0, server)
+		}
+	}
+	if !many {
+		return
+	}
+	for name, values := range h {
+		for i := range l.Profile.usage {
+			u := &l.Profile.usage[i]
 			suffix, ok := strings.CutPrefix(name, u.name)
-			if !ok || len(values) == 0 {
+			if !ok || !u.many || len(values) == 0 {
 				continue
 			}
-			window, ok := windowOf(suffix)
-			if !ok {
+			if window, ok := windowOf(suffix); ok {
+				l.apply(m, g, u, name, values[0], window, server)
+			} else {
 				l.unreadable(name)
-				continue
 			}
-			l.apply(m, g, u, name, values[0], window, server)
 		}
 	}
 }
