@@ -102,6 +102,11 @@ func given(cmd *cobra.Command, name string) (text string, ok bool) {
 	return "", false
 }
 
+// offer has the shell complete the values of a flag.
+func offer(cmd *cobra.Command, flag string, values ...string) {
+	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // fails for a flag that is not there
+}
+
 // is reports whether a flag is on.
 func is(cmd *cobra.Command, name string) bool {
 	text, _ := given(cmd, name)

@@ -40,6 +40,7 @@ func newOrders(p Program) *cobra.Command {
 	flags.StringVar(&scope.Account, "account", "", "`NAME` of the account, as the order machine has it (required)")
 	cmd.Flags().StringVar(&scope.Prefix, "prefix", "", "only client ids that begin with `TEXT`")
 	cmd.Flags().StringVar(&state, "state", "open", "`STATE`: parked, unknown or open")
+	offer(cmd, "state", "parked", "unknown", "open")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if state != "parked" && state != "unknown" && state != "open" {
 			return usage(cmd, fmt.Errorf("--state: %q is none of parked, unknown and open", state))

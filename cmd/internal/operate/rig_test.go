@@ -29,6 +29,15 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
+// What the environment of the tests says is nothing to them.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	for _, name := range []string{"RELENT_SERVER", "RELENT_TOKEN_FILE", "RELENT_STORE", "RELENT_CONFIG", "NO_COLOR", "CLICOLOR_FORCE"} {
+		os.Unsetenv(name)
+	}
+	os.Exit(m.Run())
+}
+
 // golden compares with a file of testdata.
 func golden(t *testing.T, name, got string) {
 	t.Helper()

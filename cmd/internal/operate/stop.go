@@ -52,6 +52,7 @@ func newStop(p Program) *cobra.Command {
 	flags.DurationVar(&s.Expires, "expires", 0, "after which the stop ends by itself, in a ramp; not for stopped")
 	flags.BoolVar(&s.Drill, "drill", false, "go the whole way, and stop nothing")
 	flags.BoolVar(&s.Cancel, "cancel", false, "with stopped: also cancel attempts that run")
+	offer(cmd, "state", "no-retries", "risk-reducing", "drain", "stopped")
 	flags.String("file", "", "write this trigger `FILE`, and ask no server")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		path, err := checkStop(cmd, args[0], &s)

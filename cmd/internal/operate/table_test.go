@@ -53,3 +53,10 @@ func TestTable(t *testing.T) {
 		}
 	}
 }
+
+func TestShellCompletes(t *testing.T) {
+	for args, want := range map[string]string{"stop a --state": "risk-reducing\n", "orders --state": "parked\n"} {
+		_, out, _ := relent(t, append(append([]string{"__complete"}, strings.Fields(args)...), "")...)
+		has(t, out, want)
+	}
+}
