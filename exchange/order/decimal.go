@@ -1,6 +1,7 @@
 package order
 
 import (
+	"cmp"
 	"fmt"
 	"math/big"
 	"strings"
@@ -65,18 +66,27 @@ func (d Decimal) Cmp(e Decimal) int {
 	if d == e {
 		return 0
 	}
+	if x, y, _, ok := abreast(d, e); ok {
+		return cmp.Compare(x, y)
+	}
 	x, y, _ := aligned(d, e)
 	return x.Cmp(y)
 }
 
 // Add returns d + e.
 func (d Decimal) Add(e Decimal) Decimal {
+	if x, y, scale, ok := abreast(d, e); ok {
+		return shortest(x+y, scale)
+	}
 	x, y, scale := aligned(d, e)
 	return shaped(x.Add(x, y), scale)
 }
 
 // Sub returns d - e.
 func (d Decimal) Sub(e Decimal) Decimal {
+	if x, y, scale, ok := abreast(d, e); ok {
+		return shortest(x-y, scale)
+	}
 	x, y, scale := aligned(d, e)
 	return shaped(x.Sub(x, y), scale)
 }
