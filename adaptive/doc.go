@@ -1,0 +1,41 @@
+// Package adaptive learns, for each operation and kind of failure, whether a retry pays and when, and says so.
+//
+//	var learner adaptive.Learner // one for the process
+//
+//	source := learner.Source(&retry.Policy{Name: "binance.get_balance", Idempotent: true}, adaptive.Terms{})
+//	balance, err := retry.Do(ctx, source, getBalance)
+//	...
+//	explanation, ok := learner.Explain("binance.get_balance")
+//
+// A [Learner] works in the shadow: it sees attempts through one more gate at the end of the policy, predicts how each retry
+// will end, scores itself, and changes nothing. What it would advise, and how good its forecasts are, is in [Explanation].
+// [Congestion] is a gate of its own, for policies that stay as they are.
+//
+// # What it knows
+//
+//   - A belief that the operation is down, shared by all its callers and moved by every result. First attempts are free probes.
+//     Throttling has a belief of its own.
+//   - How long outages last: a hazard over octaves from 20 ms, with a scale-free prior, and the phase of recoveries that come
+//     on the clock, as when a rate limit resets.
+//   - How likely the first to fourth retry succeeds while the operation is up, for each kind of failure. An item that can never
+//     succeed shows there, and not in the belief.
+//
+// In plain words: a call that fails while all others succeed is its own problem; calls that fail together wait together.
+//
+// # What it would advise
+//
+// A call is worth 1 if it succeeds, less a cost for each attempt and for each second. Of twenty waits from 10 ms to 75 s
+// the one with the lowest price of a success is advised, or giving up, if no wait is worth it. In good times it is never
+// longer than the policy's own.
+//
+// Advice does not count ([Explanation.By]) before 50 results and 10 retries, without 10 results in the last ten minutes, below one
+// call in five seconds, and while the forecasts are worse than the base rate's. Forecasts that come true show a good model; that
+// following it would bring more than the configured policy, they do not show.
+//
+// # Bounds
+//
+// A model takes about 2 kB. There are at most 256; operations beyond that share one. An attempt that the caller cancelled,
+// that a gate refused, or that failed for good says nothing and is not counted. Times that go back by more than a second or jump by more
+// than an hour are ignored and counted, and the belief begins anew: no outage is recorded. Times come from the attempts,
+// so a simulator can replay them, with the same result bit for bit.
+package adaptive

@@ -1,0 +1,79 @@
+package adaptive
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/relent-go/relent/retry"
+)
+
+// A Goal says which retries are to be given up.
+type Goal uint8
+
+// The goals.
+const (
+	Utility         Goal = iota // those that cost more than they bring
+	PreserveSuccess             // only those that cannot succeed
+)
+
+// Terms say what a call is worth. The zero value is ready: a success is worth 1, an attempt costs 0.02, and waiting for all
+// of MaxElapsed costs 0.5.
+type Terms struct {
+	AttemptCost float64                       // of an attempt, in successes; 0 means 0.02
+	DelayCost   float64                       // of a second until the result, in successes; 0 means 0.5 over the policy's MaxElapsed, or over a minute without one
+	Goal        Goal                          // Utility by default
+	MaxWait     time.Duration                 // longest wait that is considered; not positive means 30 s
+	Kind        func(error, retry.Class) Kind // tells failures apart; nil means DefaultKind
+}
+
+// Check returns all mistakes in t, joined, each beginning with its field's name, or nil. With a mistake in a cost nothing is
+// advised: the configured policy stands.
+func (t Terms) Check() error {
+	var errs []error
+	for _, f := range []struct {
+		name  string
+		value float64
+	}{{"AttemptCost", t.AttemptCost}, {"DelayCost", t.DelayCost}} {
+		if !valid(f.value) {
+			errs = append(errs, fmt.Errorf("%s: %v is no cost, which is finite and not negative; nothing is advised", f.name, f.value))
+		}
+	}
+	if t.Goal > PreserveSuccess {
+		errs = append(errs, fmt.Errorf("Goal: %d counts as Utility", t.Goal))
+	}
+	if t.MaxWait < 0 {
+		errs = append(errs, fmt.Errorf("MaxWait: %v is negative and counts as 30s", t.MaxWait))
+	}
+	return errors.Join(errs...)
+}
+
+func valid(cost float64) bool { return cost >= 0 && !math.IsInf(cost, 0) } // not NaN either
+
+// sound says that a value can be computed from t.
+func (t *Terms) sound() bool { return valid(t.AttemptCost) && valid(t.DelayCost) }
+
+func (t *Terms) cost() float64 {
+	if t.AttemptCost == 0 {
+		return .02
+	}
+	return t.AttemptCost
+}
+
+func (t *Terms) delayCost(p *retry.Policy) float64 {
+	switch {
+	case t.DelayCost != 0:
+		return t.DelayCost
+	case p != nil && p.MaxElapsed > 0:
+		return .5 / p.MaxElapsed.Seconds()
+	}
+	return .5 / 60
+}
+
+func (t *Terms) longest() float64 {
+	if t.MaxWait <= 0 {
+		return 30
+	}
+	return t.MaxWait.Seconds()
+}
