@@ -101,5 +101,9 @@ func TestCongestionLetsAShareGo(t *testing.T) {
 	if open := c.Open(); open != leastOpen {
 		t.Errorf("after a hundred timeouts %v may go; want %v", open, leastOpen)
 	}
+	c.state = pressure{open: 1, good: .05, fast: 1, usual: .1}
+	if done(c, time.Second, context.DeadlineExceeded); c.Open() != 1 {
+		t.Error("it closed in an outage, where nobody is served at all")
+	}
 	done(c, 0, nil) // a duration that is not known
 }

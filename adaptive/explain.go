@@ -63,6 +63,7 @@ type Explanation struct {
 	Brier       float64 // of the forecasts, recently: 0 is perfect
 	BaseBrier   float64 // of the base rate
 	Calibration float64 // expected calibration error, 0 to 1
+	Proven      bool    // at least 500 forecasts over a day, 10 % better than the base rate, calibrated to 0.1
 	Odd         uint64  // times that could not be, and were ignored
 }
 
@@ -103,7 +104,7 @@ func (l *Learner) Explain(operation string) (Explanation, bool) {
 		P: s.success, PDown: s.down, PBack: s.back, DownFor: duration(s.elapsed), Outages: int(m.belief[s.group].seen),
 		Price: s.price, Net: s.net,
 		Results: m.results, Retries: m.retries, Scored: uint64(c.n), Brier: c.model, BaseBrier: c.base,
-		Calibration: c.calibration(), Odd: m.odd,
+		Calibration: c.calibration(), Proven: c.proven(), Odd: m.odd,
 	}, s.asked
 }
 

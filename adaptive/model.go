@@ -182,7 +182,7 @@ func (m *model) observe(r *result) {
 		m.retries++
 		it.learn(r.launched, r.ok)
 		if r.forecast > 0 {
-			m.score.add(r.forecast, r.ok)
+			m.score.add(r.forecast, r.ok, m.at)
 		}
 	}
 	m.turn(r)

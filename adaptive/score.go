@@ -5,6 +5,11 @@ const (
 	scoreEnough = 100 // predictions, before a model may be found worse than the base rate
 	scoreReturn = 200 // predictions, before it may be found better again
 	scoreBins   = 10
+
+	proofScored = 500        // forecasts
+	proofFor    = 24 * 3600. // seconds that they must span
+	proofBetter = .9         // of the base rate's Brier score
+	proofOff    = .1         // calibration error
 )
 
 // A score compares the forecasts of launched retries with that of the base rate.
@@ -13,19 +18,21 @@ type score struct {
 	fallback    bool
 	model, base float64 // Brier scores, recent
 	rate        float64 // of success
+	first, last float64 // when forecasts were scored, seconds
 	bin         [scoreBins]struct{ n, forecast, good float32 }
 }
 
-// add scores the forecast p of a retry.
-func (s *score) add(p float64, ok bool) {
+// add scores the forecast p of a retry that ended at a moment.
+func (s *score) add(p float64, ok bool, at float64) {
 	y := 0.
 	if ok {
 		y = 1
 	}
 	s.n++
 	if s.n == 1 {
-		s.rate = .5
+		s.rate, s.first = .5, at
 	}
+	s.last = at
 	w := max(scoreWeight, 1/float64(s.n))
 	s.model += w * ((p-y)*(p-y) - s.model)
 	s.base += w * ((s.rate-y)*(s.rate-y) - s.base)
@@ -53,4 +60,9 @@ func (s *score) calibration() float64 {
 		return 0
 	}
 	return float64(off / n)
+}
+
+// proven says that the forecasts are many, span a day, are better than the base rate's, and come true as often as they say.
+func (s *score) proven() bool {
+	return s.n >= proofScored && s.last-s.first >= proofFor && s.model <= proofBetter*s.base && s.calibration() <= proofOff
 }

@@ -20,7 +20,7 @@ var _ retry.Rechecker = (*shadow)(nil)
 
 // Admit implements [retry.Gate].
 func (s *shadow) Admit(ctx context.Context, a *retry.Attempt) error {
-	if a.Number <= 1 || a.Err == nil {
+	if a.Number <= 1 || a.Err == nil || a.At.IsZero() {
 		return nil
 	}
 	q := ask{
@@ -44,7 +44,7 @@ func (s *shadow) Admit(ctx context.Context, a *retry.Attempt) error {
 
 // Recheck implements [retry.Rechecker]. What counts as the forecast of a retry is what was thought when it began.
 func (s *shadow) Recheck(_ context.Context, a *retry.Attempt) error {
-	if a.Number > 1 && a.Err != nil {
+	if a.Number > 1 && a.Err != nil && !a.Begins.IsZero() {
 		kind, g := kindBy(s.terms.Kind, a.Err, a.Class), groupOf(a.Class)
 		a.Keep(s.m.forecast(kind, g, a.Number-1, a.Begins))
 	}
@@ -55,6 +55,9 @@ func (s *shadow) Recheck(_ context.Context, a *retry.Attempt) error {
 func (s *shadow) Settle(a *retry.Attempt, o *retry.Outcome) {
 	if o.State != retry.Succeeded && (o.State != retry.Failed || o.Class == retry.Permanent) {
 		return // nothing that the other side did
+	}
+	if o.Start.IsZero() {
+		return // made by hand: it would upset the clock
 	}
 	took := o.Elapsed()
 	r := result{ok: o.State == retry.Succeeded, group: groupOf(o.Class), retry: max(0, a.Number-1), took: took.Seconds()}

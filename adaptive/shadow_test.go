@@ -178,15 +178,15 @@ func TestOutage(t *testing.T) {
 		t.Errorf("in the outage: %s", line)
 	}
 	for range 4 {
-		at = at.Add(500 * time.Millisecond)
+		at = at.Add(100 * time.Millisecond)
 		attempt(t, p, 1, at, nil, nil)
 	}
 	m := l.known("venue.get")
 	if b := m.belief[available]; b.in || b.down > outageEnds {
 		t.Errorf("after the outage: %+v", b)
 	}
-	// It lasted from the first failure to half-way between the last one and the first success: 2.75 s.
-	if i, _ := bin(2.75); m.hazard[available].back[i] <= 1.5 {
+	// It lasted from the first failure to half-way between the last one and the first success: 2.55 s.
+	if i, _ := bin(2.55); m.hazard[available].back[i] <= 1.5 {
 		t.Errorf("hazard of bin %d: back %v of %v", i, m.hazard[available].back[i], m.hazard[available].risk[i])
 	}
 	if m.hazard[throttle].back != newModel().hazard[throttle].back {
@@ -301,6 +301,82 @@ func TestSource(t *testing.T) {
 	}
 }
 
+// An operation that is called like the shared model has no other.
+func TestOperationNamedOther(t *testing.T) {
+	l := &Learner{}
+	attempt(t, l.Source(&retry.Policy{Name: Others}, Terms{}).Current(), 1, day, nil, nil)
+	if m := l.known(Others); m == nil || m.results != 1 || len(l.Operations()) != 0 {
+		t.Errorf("model %v, operations %v", m, l.Operations())
+	}
+}
+
+// What counts is what was thought when the retry began, not when it was decided.
+func TestForecastIsOfTheLaunch(t *testing.T) {
+	l := &Learner{}
+	s := l.Source(&retry.Policy{Name: "venue.get"}, Terms{})
+	at, p := warm(t, s), s.Current()
+	down := retry.Mark(errBusy, retry.Transient)
+	var note uint64
+	a := &retry.Attempt{Policy: p, Number: 2, At: at, Err: down, Class: retry.Transient, Note: &note}
+	g := p.Gates[0].(retry.Rechecker)
+	g.Admit(t.Context(), a)
+	_, before := unpack(note)
+	for range 4 {
+		attempt(t, p, 1, at, nil, down)
+	}
+	a.Begins = at.Add(time.Millisecond)
+	g.Recheck(t.Context(), a)
+	if b, after := unpack(note); b < .9 || after > .1 || before < .5 {
+		t.Errorf("belief %v, forecast %v after %v; want that of an outage", b, after, before)
+	}
+}
+
+// Attempts made by hand without times do not upset the clock.
+func TestNoTimes(t *testing.T) {
+	l := &Learner{}
+	s := l.Source(&retry.Policy{Name: "venue.get"}, Terms{})
+	warm(t, s)
+	g := s.Current().Gates[0].(retry.Rechecker)
+	a := &retry.Attempt{Number: 2, Err: errBusy}
+	g.Admit(t.Context(), a)
+	g.Recheck(t.Context(), a)
+	g.Settle(a, &retry.Outcome{State: retry.Succeeded})
+	if m := l.known("venue.get"); m.odd != 0 || m.cold() {
+		t.Errorf("%d odd times, cold %v; want none", m.odd, m.cold())
+	}
+}
+
+func TestProof(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		n     int
+		every float64
+		good  float64 // forecast of what succeeds
+		bad   float64 // forecast of what fails
+		want  bool
+	}{
+		{"good for a day", 600, 150, .95, .05, true},
+		{"few", 400, 300, .95, .05, false},
+		{"quick", 600, 100, .95, .05, false},
+		{"as the base rate", 600, 150, .5, .5, false},
+		{"too timid", 600, 150, .8, .2, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var s score
+			for i := range test.n {
+				if ok := i%2 == 0; ok {
+					s.add(test.good, ok, float64(i)*test.every)
+				} else {
+					s.add(test.bad, ok, float64(i)*test.every)
+				}
+			}
+			if got := s.proven(); got != test.want {
+				t.Errorf("proven = %v; want %v (%+v)", got, test.want, s)
+			}
+		})
+	}
+}
+
 func TestNoEvidence(t *testing.T) {
 	l := &Learner{}
 	p := l.Source(&retry.Policy{Name: "venue.get"}, Terms{}).Current()
@@ -351,7 +427,7 @@ func TestFallback(t *testing.T) {
 		if n > 200 {
 			t.Fatalf("no fallback after %d forecasts of .95 for what fails in one of two cases", n)
 		}
-		s.add(.95, random.Float64() < .5)
+		s.add(.95, random.Float64() < .5, 0)
 	}
 	if n < scoreEnough {
 		t.Errorf("fallback after %d forecasts; want at least %d", n, scoreEnough)
@@ -366,7 +442,7 @@ func TestFallback(t *testing.T) {
 		if ok {
 			p = .95
 		}
-		s.add(p, ok)
+		s.add(p, ok, 0)
 	}
 	if good < scoreReturn {
 		t.Errorf("return after %d forecasts; want at least %d", good, scoreReturn)
@@ -416,7 +492,7 @@ func TestFlood(t *testing.T) {
 				t.Fatalf("advice %+v", v)
 			}
 			for g := range m.belief {
-				if d := m.belief[g].down; !(d >= leastBelief/2 && d <= 1) {
+				if d := m.belief[g].down; !(d >= leastBelief/2 && d <= mostBelief) {
 					t.Fatalf("belief %v", d)
 				}
 			}
@@ -476,6 +552,13 @@ func TestChoiceBounds(t *testing.T) {
 	if v := m.choose(&q); v.delay != .004 || v.stop {
 		t.Errorf("below a ceiling of 4 ms: %+v", v)
 	}
+	m.belief[available] = belief{down: .45, in: true}
+	q.ceiling = .1
+	v := m.choose(&q)
+	if q.ceiling = 1e9; v.delay > .1 || v.success >= m.choose(&q).success {
+		t.Errorf("below a ceiling of 100 ms: %+v; want the chance after that wait", v)
+	}
+	m.belief[available] = belief{down: leastBelief}
 	q.hint = 100
 	if v := m.choose(&q); v.delay != 100 {
 		t.Errorf("with a hint of 100 s: %+v", v)

@@ -55,6 +55,9 @@ func TestHazardIsContinuous(t *testing.T) {
 		}
 	}
 	h.learn(1e9) // beyond the last edge
+	if i, part := bin(.04); i != 1 || part != 1 {
+		t.Errorf("bin(40 ms) = %d, %v; want the end of bin 1", i, part)
+	}
 }
 
 func TestBeliefVectors(t *testing.T) {
