@@ -25,9 +25,11 @@ import (
 
 const demoHelp = `Trade on a misbehaving exchange through relent, with the unmodified Go SDK of Binance.
 
+A dashboard opens beside it, on this machine: it shows what is retried, and its Stop button stops the orders.
+
 Without --venue, an exchange is simulated on this machine's loopback. It loses answers, drops and
-holds requests, and answers 503 and 502, as --faults says: calm, lossy, storm, outage, or a file of rules
-in JSON. Its own account of the orders then judges what relent did.
+holds requests, and answers 503 and 502, as --faults says: calm, lossy, late, ratelimit, storm, outage, or a file
+of rules in JSON. Its own account of the orders then judges what relent did.
 
 After --for, or the first ^C, no new calls are made, and orders whose fate is open are settled by
 asking the venue for them; this can take half a minute. A second ^C leaves at once.
@@ -36,6 +38,7 @@ The exit code is 0 only if no order was duplicated or lost.`
 
 const demoExample = `  relent demo
   relent demo --for 60s --faults storm --compare naive
+  relent demo --for 10m --listen 127.0.0.1:8470
   relent demo --json --seed 7 | jq .duplicates
   relent demo --venue https://testnet.binance.vision --api-key "$KEY" --api-secret "$SECRET"`
 
@@ -46,6 +49,8 @@ type demoFlags struct {
 	compare string
 	json    bool
 	quiet   bool
+	listen  string
+	alone   bool
 }
 
 func newDemo() *cobra.Command {
@@ -60,9 +65,11 @@ func newDemo() *cobra.Command {
 	flags := cmd.Flags()
 	flags.DurationVar(&f.cfg.For, "for", 20*time.Second, "how long to trade")
 	flags.Uint64Var(&f.cfg.Seed, "seed", 1, "of the faults and of the traders' choices")
-	flags.StringVar(&f.faults, "faults", "lossy", "calm, lossy, storm, outage, or a file of fault rules")
+	flags.StringVar(&f.faults, "faults", "lossy", "calm, lossy, late, ratelimit, storm, outage, or a file of fault rules")
 	flags.StringVar(&f.compare, "compare", "", "naive: the same load with a retry as written by hand, beside it")
 	flags.BoolVar(&f.json, "json", false, "print one JSON object at the end")
+	flags.StringVar(&f.listen, "listen", "127.0.0.1:0", "`ADDRESS` of the dashboard, on this machine; port 0 means a free one")
+	flags.BoolVar(&f.alone, "no-dashboard", false, "open no dashboard")
 	flags.StringVar(&f.cfg.URL, "venue", "", "`URL` of an endpoint compatible with Binance Spot (default: a simulated one)")
 	flags.StringVar(&f.cfg.Key, "api-key", "", "for --venue")
 	flags.StringVar(&f.cfg.Secret, "api-secret", "", "for --venue")
@@ -137,6 +144,17 @@ func (f *demoFlags) run(ctx context.Context, stderr io.Writer) (demo.Report, err
 	defer release()
 	cfg := f.cfg
 	cfg.Show = f.display(stderr)
+	if !f.alone {
+		board, err := openBoard(ctx, f.listen)
+		if err != nil {
+			return demo.Report{}, err
+		}
+		defer board.close()
+		cfg.Control = board.control
+		if !f.quiet {
+			fmt.Fprintf(stderr, "dashboard: %s\n", board.url)
+		}
+	}
 	cfg.Residual = 10 * time.Second // Binance's API waits so long for its engine (rest-api.md)
 	if cfg.URL != "" {
 		report, err := demo.Run(ctx, stop, cfg)

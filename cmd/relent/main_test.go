@@ -83,7 +83,7 @@ func TestDemo(t *testing.T) {
 	t.Parallel()
 	code, stdout, stderr := relent("demo", "--for", "2s", "--json", "--faults", "calm", "--seed", "5", "--compare", "naive")
 	var report map[string]any
-	if err := json.Unmarshal([]byte(stdout), &report); err != nil || code != 0 || stderr != "" {
+	if err := json.Unmarshal([]byte(stdout), &report); err != nil || code != 0 || !strings.HasPrefix(stderr, "dashboard: http://127.0.0.1:") {
 		t.Fatalf("code %d, %v, stdout\n%s\nstderr\n%s", code, err, stdout, stderr)
 	}
 	for _, field := range fields {

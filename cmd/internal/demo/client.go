@@ -29,12 +29,12 @@ type client struct {
 	market *binance.Client
 	signed *binance.Client
 
-	query, cancel, place *retry.Policy
+	query, cancel, place retry.Source
 
 	connections *http.Transport
 }
 
-func newClient(cfg Config, observer retry.Observer) *client {
+func newClient(cfg Config, observer retry.Observer) (*client, error) {
 	base := http.DefaultTransport.(*http.Transport).Clone()
 	base.MaxIdleConnsPerHost = 64
 
@@ -57,21 +57,25 @@ func newClient(cfg Config, observer retry.Observer) *client {
 		Observer:       observer,
 		Priority:       retry.Critical,
 	}
+	ops, err := cfg.Control.steer(&market, &query, &cancel, &place)
+	if err != nil {
+		return nil, err
+	}
 	c := &client{
 		market:      binance.NewClient("", ""),
 		signed:      binance.NewClient(cfg.Key, cfg.Secret),
-		query:       &query,
-		cancel:      &cancel,
-		place:       &place,
+		query:       ops.query,
+		cancel:      ops.cancel,
+		place:       ops.place,
 		connections: base,
 	}
 	url := strings.TrimSuffix(cfg.URL, "/")
 	c.market.BaseURL, c.signed.BaseURL = url, url
-	c.market.HTTPClient = &http.Client{Transport: judge{&retryhttp.Transport{Base: whole{base}, Policy: &market}}}
+	c.market.HTTPClient = &http.Client{Transport: judge{&retryhttp.Transport{Base: whole{base}, Policy: ops.market}}}
 	// One attempt: it tells what was never sent from what may have arrived.
 	once := &retry.Policy{MaxAttempts: 1}
 	c.signed.HTTPClient = &http.Client{Transport: judge{&retryhttp.Transport{Base: whole{base}, Policy: once}}, CheckRedirect: noRedirect}
-	return c
+	return c, nil
 }
 
 // noRedirect hands a redirect to the SDK as it is: an order is not to be followed around.

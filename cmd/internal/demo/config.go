@@ -26,6 +26,8 @@ type Config struct {
 	// its API.
 	Ledger func(context.Context) (Ledger, error)
 
+	Control *Control // makes operations visible and stoppable; nil: nobody sees or stops them
+
 	Ready func()         // called once, before trading begins; nil does nothing
 	Show  func(Snapshot) // called five times a second while trading; nil shows nothing
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -15,6 +16,8 @@ import (
 	"github.com/adshao/go-binance/v2"
 
 	"github.com/relent-go/relent/cmd/internal/venue"
+	"github.com/relent-go/relent/control"
+	"github.com/relent-go/relent/gate/halt"
 	"github.com/relent-go/relent/retry"
 )
 
@@ -362,5 +365,54 @@ func TestStaleReadsProveNothing(t *testing.T) {
 	}
 	if report.OrdersIntended == 0 || report.OrdersExecuted != report.OrdersIntended || report.Settled != report.OrdersIntended || !report.Safe() {
 		t.Errorf("%+v; want each order executed, and found in the end", report)
+	}
+}
+
+// Under control the demo's operations are seen, and a stop keeps its orders back.
+func TestControl(t *testing.T) {
+	c := &Control{Registry: &control.Registry{Instance: "demo", Logger: slog.New(slog.DiscardHandler)}, Stops: &halt.Tree{}}
+	if _, err := c.Stops.Stop(halt.Command{Scope: "binance/place_order", State: halt.RiskReducingOnly, Who: "ann", Why: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	v := venue.New(venue.Config{Seed: 1})
+	defer v.Close()
+	server := httptest.NewServer(v)
+	defer server.Close()
+	cfg := Config{URL: server.URL, Key: venue.DefaultKey, Secret: venue.DefaultSecret, For: time.Second, Residual: time.Second, Control: c}
+	if _, err := Run(t.Context(), nil, cfg); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(v.Oracle().Orders); n != 0 {
+		t.Errorf("%d orders at the venue while it is stopped", n)
+	}
+	view := c.Registry.View()
+	if len(view.Policies) != 4 || len(view.Circuits) != 1 || len(view.Budgets) != 1 || len(view.Venues) != 1 || len(view.Components) != 1 {
+		t.Errorf("the view has %d policies, %d circuits, %d budgets, %d venues, %d components",
+			len(view.Policies), len(view.Circuits), len(view.Budgets), len(view.Venues), len(view.Components))
+	}
+	if _, err := Run(t.Context(), nil, cfg); err == nil {
+		t.Error("the same registry was used twice")
+	}
+}
+
+// What a venue's view says of orders.
+func TestVenueView(t *testing.T) {
+	r := &run{began: time.Now()}
+	fates := []struct {
+		fate Fate
+		lost bool
+		why  string
+	}{{Open, false, ""}, {Open, true, "eof"}, {Exists, true, ""}, {Unknown, true, "eof"}, {Absent, true, "eof"}}
+	for _, f := range fates {
+		o := &order{}
+		if f.lost {
+			o.doubted(time.Second)
+		}
+		o.become(f.fate, "", f.why)
+		r.orders = append(r.orders, o)
+	}
+	v := r.venue()
+	if v.Unknown != 1 || v.Parked != 1 || v.GuardTrips != 4 || !v.OldestUnknown.Equal(r.began.Add(time.Second)) {
+		t.Errorf("%+v", v)
 	}
 }

@@ -33,9 +33,10 @@ type order struct {
 	quantity, price string
 
 	mu     sync.Mutex
-	fate   Fate   // guarded by mu
-	status string // the venue's word; guarded by mu
-	why    string // what happened to the answer, or why it is unknown; guarded by mu
+	fate   Fate          // guarded by mu
+	status string        // the venue's word; guarded by mu
+	why    string        // what happened to the answer, or why it is unknown; guarded by mu
+	since  time.Duration // when its answer was lost, since the demo began; guarded by mu
 }
 
 func (o *order) become(f Fate, status, why string) {
@@ -70,6 +71,7 @@ func (r *run) place(ctx context.Context, o *order) (settled bool) {
 		o.become(Refused, "", failed.Error())
 		return true
 	}
+	o.doubted(time.Since(r.began))
 	o.become(Open, "", cause(err))
 	r.tell("order %s: %s: outcome unknown, so it is not sent again", o.id, cause(err))
 	return false

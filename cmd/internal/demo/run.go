@@ -49,8 +49,17 @@ func Run(ctx context.Context, stop <-chan struct{}, cfg Config) (Report, error) 
 	}
 	cfg = cfg.filled()
 	c := &counter{}
-	r := &run{cfg: cfg, counter: c, client: newClient(cfg, c), began: time.Now()}
+	client, err := newClient(cfg, c)
+	if err != nil {
+		return Report{}, err
+	}
+	r := &run{cfg: cfg, counter: c, client: client, began: time.Now()}
 	c.tell = r.tellRetry
+	if cfg.Control != nil {
+		if err := cfg.Control.Registry.AddVenue(desk, r.venue); err != nil {
+			return Report{}, err
+		}
+	}
 	defer r.client.connections.CloseIdleConnections()
 	r.prefix = "r" + strconv.FormatInt(r.began.UnixMilli(), 36)
 	if err := r.client.syncClock(ctx); err != nil {
