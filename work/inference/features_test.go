@@ -368,3 +368,37 @@ Concurrency: -1 is negative and means 64`
 		t.Errorf("Check() =\n%s\nwant\n%s", got, want)
 	}
 }
+
+// What was said without a feature is not kept for an input that has it.
+func TestKeyNamesWhatIsMissing(t *testing.T) {
+	l := &inference.Ladder[*vector, float64]{
+		Models: []inference.Model[*vector, float64]{{Name: "net", Predict: func(_ context.Context, v *vector) (float64, error) { return float64(len(v.Missing())), nil }}},
+		Key:    func(*vector) string { return "BTC" }, Cache: &inference.Cache[float64]{}, TTL: time.Hour,
+	}
+	defer l.Close()
+	for _, missing := range []float64{1, 0, 1} {
+		v := &vector{Values: []inference.Value[float64]{{Name: "x", Is: inference.Fresh}}}
+		if missing == 1 {
+			v.Values[0].Is = inference.Missing
+		}
+		if a := must[answer](t)(l.Predict(t.Context(), v)); a.Value != missing || len(a.Missing) != int(missing) {
+			t.Errorf("%+v; want what was said with %v missing", a, missing)
+		}
+	}
+}
+
+func TestNewestIsStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := feature{Name: "x", MaxAge: time.Minute, Policy: once}
+		fetch := fails
+		x.Fetch = func(ctx context.Context, e string) (reading, error) { return fetch(ctx, e) }
+		f := &features{List: []feature{x}}
+		defer f.Close()
+		for _, fetch = range []func(context.Context, string) (reading, error){says(1, 5*time.Second), says(2, 0), says(3, 10*time.Second), fails} {
+			v := must[*vector](t)(f.Fetch(t.Context(), "BTC"))
+			if got := show(v); v.Values[0].Err != nil && got != "x 2 stale 0s" {
+				t.Errorf("%s; want the newest", got)
+			}
+		}
+	})
+}

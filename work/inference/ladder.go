@@ -44,7 +44,7 @@ type Ladder[In, Out any] struct {
 	Flights int   // shared calls at one time, beyond which each caller makes its own; 0 means 256, negative means none
 
 	OnChange func(Change)   // told of changes in their order, outside of locks, one at a time; a slow listener misses some
-	Rand     func() float64 // uniform in [0, 1), safe for concurrent use; nil means math/rand/v2
+	Rand     func() float64 // uniform in [0, 1), for probes and the ramp, safe for concurrent use; nil means math/rand/v2, and what is not in there counts as 0.5
 
 	once     sync.Once
 	ready    atomic.Bool // once was: the usual case costs no closure
@@ -173,5 +173,8 @@ func (l *Ladder[In, Out]) random() float64 {
 	if l.Rand == nil {
 		return rand.Float64()
 	}
-	return l.Rand()
+	if u := l.Rand(); u >= 0 && u < 1 {
+		return u
+	}
+	return 0.5
 }

@@ -21,11 +21,13 @@ const (
 const (
 	relapse = time.Minute      // a model that fails so soon after its return must prove itself for longer
 	forget  = 10 * time.Minute // of Normal, after which it need not
+	longest = 1000 * time.Hour // of any of the times, so that none overflows
 )
 
 var ramp = [...]int{10, 50, 100} // percent of the keys
 
-// Rules say when a model is left out, and how it comes back. The zero value is the default; what is not positive counts as zero.
+// Rules say when a model is left out, and how it comes back. The zero value is the default; what is not positive counts
+// as zero, and times beyond 1,000 h as that.
 type Rules struct {
 	Failures     int           // failed calls in a row that leave a model out; 0 means 3
 	Probes       int           // good probes in a row that begin its return; 0 means 3
@@ -52,6 +54,9 @@ func (r Rules) Check() error {
 		if f.value < 0 {
 			errs = append(errs, fmt.Errorf("%s: %v is negative and means the default", f.field, f.text))
 		}
+		if d, ok := f.text.(time.Duration); ok && d > longest {
+			errs = append(errs, fmt.Errorf("%s: %v counts as %v", f.field, f.text, longest))
+		}
 	}
 	if r.ProbeMax > 0 && r.ProbeMax < r.full().ProbeAfter {
 		errs = append(errs, fmt.Errorf("ProbeMax: %v is shorter than ProbeAfter, %v", r.ProbeMax, r.full().ProbeAfter))
@@ -66,12 +71,12 @@ func (r Rules) Check() error {
 func (r Rules) full() Rules {
 	r.Failures = or(r.Failures, DefaultFailures)
 	r.Probes = or(r.Probes, DefaultProbes)
-	r.ProbeAfter = or(r.ProbeAfter, DefaultProbeAfter)
-	r.ProbeMax = max(or(r.ProbeMax, DefaultProbeMax), r.ProbeAfter)
-	r.ProbeTimeout = or(r.ProbeTimeout, DefaultProbeTimeout)
-	r.Span = or(r.Span, DefaultSpan)
-	r.MaxSpan = max(or(r.MaxSpan, DefaultMaxSpan), r.Span)
-	r.Step = or(r.Step, DefaultStep)
+	r.ProbeAfter = min(or(r.ProbeAfter, DefaultProbeAfter), longest)
+	r.ProbeMax = max(min(or(r.ProbeMax, DefaultProbeMax), longest), r.ProbeAfter)
+	r.ProbeTimeout = min(or(r.ProbeTimeout, DefaultProbeTimeout), longest)
+	r.Span = min(or(r.Span, DefaultSpan), longest)
+	r.MaxSpan = max(min(or(r.MaxSpan, DefaultMaxSpan), longest), r.Span)
+	r.Step = min(or(r.Step, DefaultStep), longest)
 	return r
 }
 
