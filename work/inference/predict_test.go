@@ -375,7 +375,7 @@ func TestWhatCounts(t *testing.T) {
 	if err := open.Isolate(breaker.Order{Who: "ann", Why: "upgrade", At: time.Now(), For: time.Hour}); err != nil {
 		t.Fatal(err)
 	}
-	shed := &breaker.Error{State: breaker.Throttling}
+	shed, tests := &breaker.Error{State: breaker.Throttling}, &breaker.Error{State: breaker.HalfOpen}
 	for _, test := range []struct {
 		name     string
 		gate     retry.Gate
@@ -385,6 +385,7 @@ func TestWhatCounts(t *testing.T) {
 	}{
 		{"a gate refuses", refuses{refusal}, nil, 0, inference.Normal},
 		{"a breaker sheds", refuses{shed}, nil, 0, inference.Normal},
+		{"a breaker tests", refuses{tests}, nil, 0, inference.Normal},
 		{"a breaker is open", open, nil, 0, inference.Degraded},
 		{"another breaker is open", refuses{breaker.ErrOpen}, nil, 0, inference.Degraded},
 		{"a failure", nil, errLoading, 1, inference.Normal},

@@ -447,3 +447,29 @@ func TestProbeRefusedByBreaker(t *testing.T) {
 		}
 	})
 }
+
+// Behind a breaker, too, a model that is well again comes back by itself: the probes here are the breaker's.
+func TestReturnBehindABreaker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &toggle{}
+		l := two(m.predict)
+		defer l.Close()
+		b := &breaker.Breaker{Name: "net", Rand: half}
+		l.Models[0].Policy = &retry.Policy{MaxAttempts: 1, Idempotent: true, Gates: []retry.Gate{b}}
+		l.Rules.Failures = 1000 // so that the breaker is what leaves it out
+		var causes []string
+		l.OnChange = func(c inference.Change) { causes = append(causes, c.To.String()+": "+c.Cause) }
+		key := 0
+		drive(t, l, 10*time.Second, &key)
+		m.down.Store(true)
+		drive(t, l, 30*time.Second, &key)
+		if len(causes) != 1 || causes[0] != "degraded: its breaker is open" {
+			t.Fatalf("%q with the breaker %v; want that it is open", causes, b.State())
+		}
+		m.down.Store(false)
+		drive(t, l, 2*time.Minute, &key)
+		if s := l.Status()[0]; s.State != inference.Normal || len(causes) != 5 || b.State() != breaker.Closed {
+			t.Errorf("%+v, breaker %v, %q; want Normal, and closed", s, b.State(), causes)
+		}
+	})
+}

@@ -27,10 +27,10 @@ func verdict(ctx context.Context, attempts int, err error) fate {
 	return bad
 }
 
-// open says that a breaker lets no call through. One that only sheds some of them has not made up its mind.
+// open says that a breaker lets no call through. One that sheds some of them, or lets some through again, has not made up its mind.
 func open(err error) bool {
 	if e, ok := errors.AsType[*breaker.Error](err); ok {
-		return e.State != breaker.Suspect && e.State != breaker.Throttling
+		return e.State == breaker.Open || e.State == breaker.Isolated
 	}
 	return errors.Is(err, breaker.ErrOpen)
 }
