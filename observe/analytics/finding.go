@@ -1,0 +1,202 @@
+package analytics
+
+import (
+	"fmt"
+	"hash/fnv"
+	"math"
+	"strconv"
+	"time"
+)
+
+// A Kind is a pattern. The list is closed.
+type Kind string
+
+// The kinds.
+const (
+	ErrorShift        Kind = "error_shift"        // the failure rate jumped
+	RetryStorm        Kind = "retry_storm"        // retries multiply the load
+	CorrelatedFailure Kind = "correlated_failure" // operations that share a dependency fail together
+	Periodic          Kind = "periodic"           // failures come at the same phase of a period
+	Flapping          Kind = "flapping"           // good and bad in turn
+	ClassShift        Kind = "class_shift"        // failures changed their nature
+	BadShard          Kind = "bad_shard"          // one shard carries the failures
+	PaperingOver      Kind = "papering_over"      // retries hide what should be fixed
+	Ineffective       Kind = "ineffective"        // retries that do not pay
+)
+
+// Kinds returns all kinds.
+func Kinds() []Kind {
+	return []Kind{ErrorShift, RetryStorm, CorrelatedFailure, Periodic, Flapping, ClassShift, BadShard, PaperingOver, Ineffective}
+}
+
+// A Severity says how urgent a finding is.
+type Severity uint8
+
+// The severities.
+const (
+	Info   Severity = iota // worth knowing
+	Ticket                 // somebody should look within days
+	Page                   // somebody should look now
+)
+
+// String returns the name in lower case.
+func (s Severity) String() string {
+	switch s {
+	case Info:
+		return "info"
+	case Ticket:
+		return "ticket"
+	}
+	return "page"
+}
+
+// A SubjectKind says what a subject is.
+type SubjectKind string
+
+// The kinds of subject.
+const (
+	OfPolicy     SubjectKind = "policy"
+	OfShard      SubjectKind = "shard" // of a policy: a venue's host, a partition
+	OfDependency SubjectKind = "dependency"
+)
+
+// A Subject is what a finding is about.
+type Subject struct {
+	Kind SubjectKind `json:"kind"`
+	Name string      `json:"name"`
+	Part string      `json:"part,omitempty"` // the shard
+}
+
+// String returns name, or name/part.
+func (s Subject) String() string {
+	if s.Part == "" {
+		return s.Name
+	}
+	return s.Name + "/" + s.Part
+}
+
+// An ActionKind is something that a person may do. The list is closed; nothing does it by itself.
+type ActionKind string
+
+// The actions.
+const (
+	LookAtErrors  ActionKind = "look_at_errors"
+	LowerAttempts ActionKind = "lower_attempts" // to Count
+	FixDependency ActionKind = "fix_dependency" // Name
+	ShiftSchedule ActionKind = "shift_schedule" // away from Period
+	LengthenOpen  ActionKind = "lengthen_open"  // of the circuit
+	Reclassify    ActionKind = "reclassify"     // Name, as permanent
+	IsolateShard  ActionKind = "isolate_shard"  // Name
+)
+
+// An Action is what to tune and to what.
+type Action struct {
+	Kind   ActionKind    `json:"kind"`
+	Name   string        `json:"name,omitempty"`
+	Count  int           `json:"count,omitempty"`
+	Period time.Duration `json:"period,omitempty"`
+}
+
+// String says the action in a sentence.
+func (a Action) String() string {
+	switch a.Kind {
+	case LowerAttempts:
+		return fmt.Sprintf("Lower MaxAttempts to %d, or stop retries for the scope.", a.Count)
+	case FixDependency:
+		return fmt.Sprintf("Look at %s: retries cannot mend it.", a.Name)
+	case ShiftSchedule:
+		return fmt.Sprintf("Look at what runs every %v; move own schedules away from it, or give the policy a maintenance window.", a.Period)
+	case LengthenOpen:
+		return "Keep the circuit open for longer with more probes, and look for a replica that is half broken."
+	case Reclassify:
+		return fmt.Sprintf("Classify %s as Permanent: retrying it does not help.", a.Name)
+	case IsolateShard:
+		return fmt.Sprintf("Isolate the breaker of %s, and route calls away from it.", a.Name)
+	}
+	return "Look at the errors in the evidence, and at the other side's status."
+}
+
+// Evidence is what a finding rests on. Zero fields do not apply.
+type Evidence struct {
+	Statistic    string        `json:"statistic"` // the name of the test
+	Value        float64       `json:"value"`
+	Threshold    float64       `json:"threshold"`
+	P            float64       `json:"p,omitempty"`      // chance of such a value when nothing is wrong; 0 means none
+	Effect       float64       `json:"effect,omitempty"` // what matters to people: a ratio or a share, see Text
+	N            uint64        `json:"n,omitempty"`      // calls, failures, votes or bins that were looked at
+	Window       time.Duration `json:"window,omitempty"`
+	Baseline     float64       `json:"baseline,omitempty"`
+	Period       time.Duration `json:"period,omitempty"`
+	Phase        time.Duration `json:"phase,omitempty"`
+	Samples      []uint64      `json:"samples,omitempty"`      // at most 60: failures or attempts per second, oldest first
+	Fingerprints []string      `json:"fingerprints,omitempty"` // at most 3: class and code of the most frequent errors
+}
+
+// Map returns the fields that apply, for a view. All values are finite.
+func (e Evidence) Map() map[string]any {
+	m := map[string]any{"statistic": e.Statistic, "value": e.Value, "threshold": e.Threshold}
+	for name, v := range map[string]float64{"p": e.P, "effect": e.Effect, "baseline": e.Baseline} {
+		if v != 0 {
+			m[name] = v
+		}
+	}
+	for name, d := range map[string]time.Duration{"window": e.Window, "period": e.Period, "phase": e.Phase} {
+		if d != 0 {
+			m[name] = d.String()
+		}
+	}
+	if e.N != 0 {
+		m["n"] = e.N
+	}
+	if len(e.Samples) > 0 {
+		m["samples"] = e.Samples
+	}
+	if len(e.Fingerprints) > 0 {
+		m["errors"] = e.Fingerprints
+	}
+	return m
+}
+
+// bounded makes every number one that JSON has.
+func (e Evidence) bounded() Evidence {
+	for _, v := range []*float64{&e.Value, &e.Threshold, &e.P, &e.Effect, &e.Baseline} {
+		switch {
+		case math.IsNaN(*v):
+			*v = 0
+		case math.IsInf(*v, 0):
+			*v = math.Copysign(math.MaxFloat64, *v)
+		}
+	}
+	return e
+}
+
+// A Finding is a pattern that was recognised. It maps one to one to control.FindingView:
+//
+//	control.FindingView{Kind: string(f.Kind), Subject: f.Subject.String(), Severity: f.Severity.String(),
+//		Summary: f.Text, Action: f.Action.String(), Evidence: f.Evidence.Map(), Since: f.Started}
+type Finding struct {
+	ID       string    `json:"id"` // of Kind, Subject and Started: the same when the records are replayed
+	Kind     Kind      `json:"kind"`
+	Subject  Subject   `json:"subject"`
+	Severity Severity  `json:"severity"`
+	Started  time.Time `json:"started"`        // when the pattern began, as far as the statistic tells
+	Detected time.Time `json:"detected"`       // when it was recognised first
+	Updated  time.Time `json:"updated"`        // the evidence is of then
+	Ended    time.Time `json:"ended,omitzero"` // zero while it lasts
+	Evidence Evidence  `json:"evidence"`
+	Action   Action    `json:"action"`
+	Text     string    `json:"text"`              // one sentence with numbers
+	Related  []string  `json:"related,omitempty"` // IDs of findings that this one explains, at most 64
+	Folded   bool      `json:"folded,omitempty"`  // another finding explains this one
+}
+
+// MarshalText implements [encoding.TextMarshaler].
+func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+func findingID(k Kind, s Subject, started time.Time) string {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%s\x00%s\x00%s\x00%s\x00%d", k, s.Kind, s.Name, s.Part, started.UnixNano())
+	return strconv.FormatUint(h.Sum64(), 16)
+}
+
+func percent(x float64) string { return strconv.FormatFloat(100*x, 'g', 3, 64) + " %" }
