@@ -7,8 +7,10 @@
 //	...
 //	explanation, ok := learner.Explain("binance.get_balance")
 //
-// A [Learner] works in the shadow: it sees attempts through one more gate at the end of the policy, predicts how each retry
-// will end, scores itself, and changes nothing. What it would advise, and how good its forecasts are, is in [Explanation].
+// A [Learner] sees attempts through one more gate at the end of the policy. In the mode [Shadow], which is the beginning, it predicts
+// how each retry will end, scores itself, and changes nothing. Set to [Active] by an operator, it also ends calls whose retries do
+// not pay. It only ever takes retries away: waits, attempts, deadlines and what other gates say stay as configured, and what
+// those gates reserved for a retry that is not made goes back to them. What it would advise, and how good its forecasts are, is in [Explanation].
 // [Congestion] is a gate of its own, for policies that stay as they are.
 //
 // # What it knows
@@ -22,15 +24,22 @@
 //
 // In plain words: a call that fails while all others succeed is its own problem; calls that fail together wait together.
 //
-// # What it would advise
+// # What it advises
 //
 // A call is worth 1 if it succeeds, less a cost for each attempt and for each second. Of twenty waits from 10 ms to 75 s
 // the one with the lowest price of a success is advised, or giving up, if no wait is worth it. In good times it is never
-// longer than the policy's own.
+// longer than the policy's own. The wait is shown, not followed.
 //
-// Advice does not count ([Explanation.By]) before 50 results and 10 retries, without 10 results in the last ten minutes, below one
-// call in five seconds, and while the forecasts are worse than the base rate's. Forecasts that come true show a good model; that
-// following it would bring more than the configured policy, they do not show.
+// The configured policy serves ([Explanation.By]) before 50 results and 10 retries, without 10 results in the last ten minutes, below one
+// call in five seconds, and
+//
+//   - for one call in ten, the control arm
+//   - while the forecasts are worse than the base rate's: the fallback
+//   - while retries that were advised against bring more than they cost: the guard
+//
+// In plain words: a model that is wrong about chances, and one that is right about them and stops the wrong calls, are both found
+// out by what the retries of the control arm earn. The guard needs about fifty of those when three of ten succeed, and more when fewer do.
+// In Shadow it watches all retries that were advised against, so what stops would cost is known before they begin.
 //
 // # Bounds
 //

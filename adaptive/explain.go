@@ -9,11 +9,13 @@ import (
 // A By says what stands behind an explanation.
 type By uint8
 
-// The ways. Only [Model] is advice; in the other cases the configured policy would serve even if advice were followed.
+// The ways. Only [Model] is advice that counts; in the other cases the configured policy serves in every mode.
 const (
 	Configured By = iota // the terms have a mistake
 	Cold                 // too little is known, or too little of it is recent
 	Fallback             // the forecasts came true less often than the base rate's
+	Guard                // stops were found to do harm
+	Control              // this call is left as configured, for comparison
 	Model
 )
 
@@ -24,6 +26,10 @@ func (b By) String() string {
 		return "cold"
 	case Fallback:
 		return "fallback"
+	case Guard:
+		return "guard"
+	case Control:
+		return "control"
 	case Model:
 		return "model"
 	}
@@ -44,6 +50,7 @@ type said struct {
 // An Explanation is the last advice about an operation, and how good advice about it was.
 type Explanation struct {
 	Operation  string
+	Mode       Mode
 	Kind       Kind          // of the failure
 	By         By            // whether the advice counts
 	Delay      time.Duration // advised, before jitter
@@ -64,6 +71,10 @@ type Explanation struct {
 	BaseBrier   float64 // of the base rate
 	Calibration float64 // expected calibration error, 0 to 1
 	Proven      bool    // at least 500 forecasts over a day, 10 % better than the base rate, calibrated to 0.1
+	Stopped     uint64  // calls ended because a retry did not pay
+	Against     uint64  // retries made although the advice was to stop: in Shadow, of the control arm, or while the guard is on
+	Earned      float64 // by those, in successes less their cost: above 0, stops do harm
+	GuardTrips  int     // how often stops were found to do harm
 	Odd         uint64  // times that could not be, and were ignored
 }
 
@@ -99,12 +110,12 @@ func (l *Learner) Explain(operation string) (Explanation, bool) {
 	defer m.mu.Unlock()
 	s, c := &m.said, &m.score
 	return Explanation{
-		Operation: m.name, Kind: s.kind, By: s.by,
+		Operation: m.name, Mode: Mode(m.mode.Load()), Kind: s.kind, By: s.by,
 		Delay: duration(s.delay), Configured: s.configured, Stop: s.stop,
 		P: s.success, PDown: s.down, PBack: s.back, DownFor: duration(s.elapsed), Outages: int(m.belief[s.group].seen),
 		Price: s.price, Net: s.net,
 		Results: m.results, Retries: m.retries, Scored: uint64(c.n), Brier: c.model, BaseBrier: c.base,
-		Calibration: c.calibration(), Proven: c.proven(), Odd: m.odd,
+		Calibration: c.calibration(), Proven: c.proven(), Stopped: m.guard.stopped, Against: m.guard.observed, Earned: m.guard.earned, GuardTrips: int(m.guard.trips), Odd: m.odd,
 	}, s.asked
 }
 

@@ -18,7 +18,8 @@ const DefaultMaxOperations = 256
 // A Learner keeps a model for each operation, by the name of its policy, and is the source of policies that feed it. The zero
 // value is ready. A Learner is safe for concurrent use, and must not be copied.
 type Learner struct {
-	MaxOperations int // with a model of their own; not positive means 256. Further ones share the model of Others
+	MaxOperations int          // with a model of their own; not positive means 256. Further ones share the model of Others
+	Notice        func(Notice) // told of changes, in the goroutine that causes them; must be quick and safe for concurrent use
 
 	mu     sync.Mutex
 	models map[string]*model // guarded by mu
@@ -62,11 +63,11 @@ func (s *Source) Current() *retry.Policy {
 	if made == nil || made.inner != p {
 		made = &pair{inner: p, m: s.learner.model(p.Name)}
 		watched := *p
-		watched.Gates = append(slices.Clip(slices.Clone(p.Gates)), &shadow{made.m, s.terms})
+		watched.Gates = append(slices.Clip(slices.Clone(p.Gates)), &shadow{s.learner, made.m, s.terms})
 		made.watched = &watched
 		s.last.Store(made)
 	}
-	if made.m.off.Load() {
+	if Mode(made.m.mode.Load()) == Off {
 		return p
 	}
 	return made.watched
@@ -111,16 +112,6 @@ func (l *Learner) known(name string) *model {
 		return l.others
 	}
 	return l.models[name]
-}
-
-// Off switches an operation off, so that its policies are those configured and nothing is seen, or on again, which is
-// the beginning. Calls under way are seen to their end. It says whether the operation is known.
-func (l *Learner) Off(operation string, off bool) bool {
-	m := l.known(operation)
-	if m != nil {
-		m.off.Store(off)
-	}
-	return m != nil
 }
 
 // Operations returns the names of the operations that have a model of their own, sorted.

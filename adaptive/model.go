@@ -49,7 +49,7 @@ func (b *belief) elapsed(t float64) float64 {
 type model struct {
 	_    [64]byte // away from what others write
 	name string
-	off  atomic.Bool
+	mode atomic.Uint32
 
 	mu    sync.Mutex
 	begun bool      // guarded by mu, as all that follows
@@ -72,6 +72,7 @@ type model struct {
 
 	took  float64 // by successes, seconds, recently
 	score score
+	guard guard
 	said  said
 	odd   uint64 // times that were ignored
 	_     [64]byte
@@ -90,6 +91,7 @@ func (m *model) reset() {
 		}
 	}
 	m.up, m.onsets, m.exposure = .98, 0, 0
+	m.guard.reset()
 	m.restart()
 }
 
@@ -151,6 +153,8 @@ type result struct {
 	retry    int     // 0 for a first attempt, else which retry of its call
 	kind     Kind    // of the failure before, for a retry
 	launched float64 // belief in an outage when a retry began
+	against  bool    // a retry that was advised against
+	earned   float64 // by that, in successes
 	forecast float64 // chance of success that was predicted then; 0 for none
 	at, took float64
 }
@@ -183,6 +187,9 @@ func (m *model) observe(r *result) {
 		it.learn(r.launched, r.ok)
 		if r.forecast > 0 {
 			m.score.add(r.forecast, r.ok, m.at)
+		}
+		if r.against {
+			m.guard.add(r.earned)
 		}
 	}
 	m.turn(r)

@@ -9,9 +9,10 @@ import (
 	"github.com/relent-go/relent/retry"
 )
 
-// A shadow is the gate through which a model sees the calls of a policy. It refuses nothing and delays nothing. It is no
-// Starter, which would have the engine ask Validate once more.
+// A shadow is the gate through which a model sees the calls of a policy. It delays nothing, and refuses only what is active and
+// does not pay. It is no Starter, which would have the engine ask Validate once more.
 type shadow struct {
+	l     *Learner
 	m     *model
 	terms Terms
 }
@@ -38,7 +39,11 @@ func (s *shadow) Admit(ctx context.Context, a *retry.Attempt) error {
 	if deadline, ok := ctx.Deadline(); ok {
 		q.left = deadline.Sub(a.At).Seconds()
 	}
-	a.Keep(s.m.decide(&q, a.At, a.Wait, s.terms.sound()))
+	note, stop := s.m.decide(&q, a, s.terms.sound())
+	a.Keep(note)
+	if stop != nil {
+		return stop
+	}
 	return nil
 }
 
@@ -46,7 +51,7 @@ func (s *shadow) Admit(ctx context.Context, a *retry.Attempt) error {
 func (s *shadow) Recheck(_ context.Context, a *retry.Attempt) error {
 	if a.Number > 1 && a.Err != nil && !a.Begins.IsZero() {
 		kind, g := kindBy(s.terms.Kind, a.Err, a.Class), groupOf(a.Class)
-		a.Keep(s.m.forecast(kind, g, a.Number-1, a.Begins))
+		a.Keep(s.m.forecast(kind, g, a.Number-1, a.Begins) | a.Kept()&against)
 	}
 	return nil
 }
@@ -64,8 +69,15 @@ func (s *shadow) Settle(a *retry.Attempt, o *retry.Outcome) {
 	if r.retry > 0 {
 		r.kind = kindBy(s.terms.Kind, a.Err, a.Class)
 		r.launched, r.forecast = unpack(a.Kept())
+		r.against = a.Kept()&against != 0
 	}
-	s.m.settle(&r, o.Start.Add(took))
+	end := o.Start.Add(took)
+	if r.against {
+		if r.earned = -s.terms.cost() - s.terms.delayCost(a.Policy)*end.Sub(a.At).Seconds(); r.ok {
+			r.earned++
+		}
+	}
+	s.l.tell(s.m, s.m.settle(&r, end))
 }
 
 // ceiling is the longest wait that the policy's strategy could have drawn.
@@ -77,13 +89,16 @@ func ceiling(a *retry.Attempt) time.Duration {
 	return strategy.Delay(a.Number-1, a.Wait, math.Nextafter(1, 0))
 }
 
+// against, in a note, marks a retry that the model advised against: the sign of the forecast.
+const against = 1 << 31
+
 // pack puts belief and forecast into the note that a gate may keep.
 func pack(down, forecast float64) uint64 {
 	return uint64(math.Float32bits(float32(down)))<<32 | uint64(math.Float32bits(float32(forecast)))
 }
 
 func unpack(n uint64) (down, forecast float64) {
-	return float64(math.Float32frombits(uint32(n >> 32))), float64(math.Float32frombits(uint32(n)))
+	return float64(math.Float32frombits(uint32(n >> 32))), float64(math.Float32frombits(uint32(n) &^ against))
 }
 
 // since turns a time into the model's. The first that is seen is its beginning. m.mu is held.
@@ -94,12 +109,28 @@ func (m *model) since(t time.Time) float64 {
 	return t.Sub(m.epoch).Seconds()
 }
 
-// settle is observe for an outcome.
-func (m *model) settle(r *result, end time.Time) {
+// settle is observe for an outcome. It returns what is worth a notice.
+func (m *model) settle(r *result, end time.Time) (notice string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	fallback, on := m.score.fallback, m.guard.on
 	r.at = m.since(end)
 	m.observe(r)
+	switch {
+	case m.guard.on != on:
+		return change("guard", !on)
+	case m.score.fallback != fallback:
+		return change("fallback", !fallback)
+	}
+	return ""
+}
+
+// change says that something is on or off now.
+func change(what string, on bool) string {
+	if on {
+		return what + " on"
+	}
+	return what + " off"
 }
 
 // forecast returns, packed, the belief and the chance of a retry that begins at t.
@@ -116,31 +147,45 @@ func (m *model) predict(k Kind, g group, retry int) uint64 {
 	return pack(down, m.item[k][min(retry, retriesSeen)-1].q()*(1-down))
 }
 
-// decide works out an advice and remembers it for whoever asks. It returns the forecast of a retry without a wait.
-func (m *model) decide(q *ask, t time.Time, configured time.Duration, sound bool) uint64 {
+// decide works out an advice, remembers it for whoever asks, and returns the forecast of a retry without a wait, and why
+// the call must end, if it must.
+func (m *model) decide(q *ask, a *retry.Attempt, sound bool) (note uint64, stop *Stopped) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	q.at = m.since(t)
+	q.at = m.since(a.At)
 	m.advance(q.at)
 	q.at = m.at // results may come out of order
 	q.expected = firstExpected
 	if m.took > 0 {
 		q.expected = m.took
 	}
-	said := said{kind: q.kind, group: q.group, configured: configured, asked: true, elapsed: m.belief[q.group].elapsed(q.at)}
+	s := &m.said
+	*s = said{kind: q.kind, group: q.group, configured: a.Wait, asked: true, elapsed: m.belief[q.group].elapsed(q.at)}
+	if sound {
+		s.advice = m.choose(q)
+	}
+	active := Mode(m.mode.Load()) == Active
 	switch {
 	case !sound:
-		said.by = Configured
+		s.by = Configured
 	case m.cold():
-		said.by = Cold
+		s.by = Cold
 	case m.score.fallback:
-		said.by = Fallback
+		s.by = Fallback
+	case m.guard.on:
+		s.by = Guard
+	case active && control(a.Call):
+		s.by = Control
 	default:
-		said.by = Model
+		s.by = Model
 	}
-	if sound {
-		said.advice = m.choose(q)
+	if active && s.by == Model && s.stop {
+		m.guard.stopped++
+		return 0, &Stopped{m.name, s.net, s.down}
 	}
-	m.said = said
-	return m.predict(q.kind, q.group, q.retry)
+	note = m.predict(q.kind, q.group, q.retry)
+	if s.stop && (s.by == Control || s.by == Guard || s.by == Model) {
+		note |= against
+	}
+	return note, nil
 }

@@ -1,0 +1,53 @@
+package adaptive
+
+const (
+	controlShare = 10  // one call in as many is left as configured
+	bet          = .5  // of the wealth, on each retry that was advised against
+	guardTrips   = 100 // wealth at which stops are found to do harm
+	guardReturns = 20  // likewise, at which they are found right again
+	leastWealth  = .05 // so that a long good time does not hide what came after it
+)
+
+// control says whether a call is left as configured.
+func control(call uint64) bool { return mix(call)%controlShare == 0 }
+
+// mix spreads the bits of x (the finalizer of splitmix64).
+func mix(x uint64) uint64 {
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+// A guard watches what retries earn that were made against the model's advice: those of the control arm, and all of them
+// while the guard is on. It bets that they pay. As long as they do not, wealth is a supermartingale, and exceeds 100 in less than one
+// of a hundred runs, however long (Ville's inequality); above that, stops are believed to do harm, and the configured policy
+// serves until the opposite bet has won.
+type guard struct {
+	on       bool
+	pays     float64 // wealth of the bet that going on pays
+	doesNot  float64 // of the opposite, while on
+	trips    uint32
+	stopped  uint64 // calls
+	observed uint64 // retries made against the advice
+	earned   float64
+}
+
+func (g *guard) reset() { g.on, g.pays, g.doesNot = false, 1, 1 }
+
+// add counts a retry that earned x, in successes.
+func (g *guard) add(x float64) {
+	x = min(1, max(-1, x))
+	g.observed++
+	g.earned += x
+	if !g.on {
+		g.pays = max(leastWealth, g.pays*(1+bet*x))
+		if g.pays >= guardTrips {
+			g.on, g.doesNot = true, 1
+			g.trips++
+		}
+		return
+	}
+	if g.doesNot = max(leastWealth, g.doesNot*(1-bet*x)); g.doesNot >= guardReturns {
+		g.on, g.pays = false, 1
+	}
+}
