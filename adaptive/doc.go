@@ -22,13 +22,14 @@
 //   - How likely the first to fourth retry succeeds while the operation is up, for each kind of failure. An item that can never
 //     succeed shows there, and not in the belief.
 //
-// In plain words: a call that fails while all others succeed is its own problem; calls that fail together wait together.
+// In plain words: a call that fails while all others succeed is its own problem; calls that fail together share one. Where calls are so few
+// that no other succeeds between two retries, the model cannot tell these apart, and the fallback finds that out.
 //
 // # What it advises
 //
 // A call is worth 1 if it succeeds, less a cost for each attempt and for each second. Of twenty waits from 10 ms to 75 s
 // the one with the lowest price of a success is advised, or giving up, if no wait is worth it. In good times it is never
-// longer than the policy's own. The wait is shown, not followed.
+// longer than the policy's own. The wait is shown in [Explanation], and not followed.
 //
 // The configured policy serves ([Explanation.By]) before 50 results and 10 retries, without 10 results in the last ten minutes, below one
 // call in five seconds, and
