@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/bits"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -90,7 +91,7 @@ func (e *Engine) correlated(at int64) {
 		if c := b.depth - a.depth; c != 0 {
 			return c
 		}
-		return compare(a.name, b.name)
+		return strings.Compare(a.name, b.name)
 	})
 	told := map[*subject]bool{}
 	for _, x := range qualify {
@@ -115,11 +116,4 @@ func (e *Engine) correlated(at int64) {
 			},
 			covers: x.members})
 	}
-}
-
-func compare(a, b string) int {
-	if a < b {
-		return -1
-	}
-	return 1
 }

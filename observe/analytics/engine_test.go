@@ -119,6 +119,75 @@ func TestFold(t *testing.T) {
 	if list := e.Findings(); len(list) != 1 || len(list[0].Related) != 3 {
 		t.Errorf("%v; want the third folded too", list)
 	}
+	outage(e, at.Add(30*time.Second), 200, "x")
+	if got := kinds(e.Findings()); !reflect.DeepEqual(got, []string{"error_shift x"}) {
+		t.Errorf("%v; want what goes on alone", got)
+	}
+}
+
+// TestAttribution prefers the dependency whose operations fail all, and of equals the first by name.
+func TestAttribution(t *testing.T) {
+	e, at := trained(Config{Depends: map[string][]string{"x": {"n1", "n2", "n3"}, "y": {"n1", "n2", "n3"}, "z": {"n3"}}}, "x", "y", "z")
+	for range 40 {
+		e.Feed(call("z", at, true, 20))
+		at = outage(e, at, 1, "x", "y")
+	}
+	if got := kinds(e.Findings()); !reflect.DeepEqual(got, []string{"correlated_failure n1"}) {
+		t.Errorf("%v; want n1", got)
+	}
+	for range 4 { // is not explained by it
+		e.Feed(&Record{Event: Circuit, Policy: "x", At: at, State: Open})
+	}
+	if got := kinds(e.Findings()); !reflect.DeepEqual(got, []string{"correlated_failure n1", "flapping x"}) {
+		t.Errorf("%v; want n1, and that x flaps", got)
+	}
+}
+
+// TestStaysFolded keeps a finding folded while another one explains it.
+func TestStaysFolded(t *testing.T) {
+	e, at := trained(Config{}, "x")
+	s := e.subjects["x"]
+	dependency := func(name string, at time.Time) {
+		e.raise(alarm{kind: CorrelatedFailure, subject: Subject{OfDependency, name, ""}, at: at.UnixNano(), evidence: func() Evidence { return Evidence{} }, text: func() string { return "" }, covers: []*subject{s}})
+	}
+	dependency("a", at)
+	dependency("b", at.Add(100*time.Second))
+	outage(e, at, 100, "x")
+	if got := kinds(e.Findings()); !reflect.DeepEqual(got, []string{"correlated_failure b"}) {
+		t.Errorf("%v; want b", got)
+	}
+}
+
+// TestInARow is not alarmed by what fails with one connection among many calls.
+func TestInARow(t *testing.T) {
+	e, at := trained(Config{}, "a")
+	s := e.subjects["a"]
+	for range 30 {
+		s.phi, s.shift.s = 100, 0
+		s.rates()
+		e.Feed(call("a", at, true, 1000))
+		e.Feed(call("a", at, false, 20))
+		e.Feed(call("a", at, true, 1000))
+		at = at.Add(time.Second)
+	}
+	if list := e.Findings(); len(list) != 0 {
+		t.Errorf("%+v; want nothing", list)
+	}
+}
+
+// TestKept keeps the last 256 findings that ended, and makes room for new ones.
+func TestKept(t *testing.T) {
+	e := NewEngine(Config{})
+	for i := range 3 * maxKept {
+		at := noon.Add(time.Duration(i/200) * 3 * time.Minute)
+		for range 4 {
+			e.Feed(&Record{Event: Circuit, Policy: fmt.Sprint("p", i), At: at, State: Open})
+			e.Feed(&Record{Event: Circuit, Policy: fmt.Sprint("p", i), At: at, State: Closed})
+		}
+	}
+	if e.Stats().Unkept != 0 || len(e.All()) > 2*maxKept || len(e.past) != maxKept {
+		t.Errorf("%+v, %d kept", e.Stats(), len(e.All()))
+	}
 }
 
 // TestShardFolds says that a bad shard explains the failures of its policy.
@@ -398,6 +467,13 @@ func TestWords(t *testing.T) {
 		if s := (Action{Kind: k, Name: "n"}).String(); !strings.HasSuffix(s, ".") || strings.Contains(s, "%!") {
 			t.Errorf("%s: %q", k, s)
 		}
+	}
+	seen := map[Kind]bool{}
+	for _, k := range Kinds() {
+		if seen[k] || holds[k] == 0 && k != Periodic {
+			t.Errorf("%s is there twice, or does not say how long it lasts", k)
+		}
+		seen[k] = true
 	}
 	if got := fmt.Sprint(Info, Ticket, Page); got != "info ticket page" {
 		t.Error(got)

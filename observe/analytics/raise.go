@@ -35,9 +35,9 @@ const (
 	reopenWithin = 5 * time.Minute
 )
 
-// holds says how long a finding lasts after the last alarm.
-var holds = map[Kind]time.Duration{ErrorShift: time.Minute, RetryStorm: time.Minute, CorrelatedFailure: time.Minute, Flapping: 90 * time.Second,
-	ClassShift: 6 * time.Minute, BadShard: time.Minute, PaperingOver: 3 * time.Minute, Ineffective: 3 * time.Minute}
+// holds says how long a finding lasts after the last alarm. What explains others lasts longer than they do.
+var holds = map[Kind]time.Duration{ErrorShift: 30 * time.Second, RetryStorm: time.Minute, CorrelatedFailure: 90 * time.Second, Flapping: 90 * time.Second,
+	ClassShift: 6 * time.Minute, BadShard: 90 * time.Second, PaperingOver: 3 * time.Minute, Ineffective: 3 * time.Minute}
 
 // folds says which findings about its operations a kind explains.
 var folds = map[Kind][]Kind{CorrelatedFailure: {ErrorShift, RetryStorm}, BadShard: {ErrorShift, RetryStorm}}
@@ -159,6 +159,24 @@ func (e *Engine) end(f *known, at int64) {
 		}
 	}
 	e.changed(f)
+	e.unfold(f)
+}
+
+// unfold shows what goes on when the finding that explained it has ended.
+func (e *Engine) unfold(ended *known) {
+	for _, key := range e.order {
+		g := e.known[key]
+		if !g.Folded || !g.Ended.IsZero() || !ended.explains(g) {
+			continue
+		}
+		g.Folded = false
+		for _, key := range e.order {
+			if other := e.known[key]; other.Ended.IsZero() && other.explains(g) {
+				g.Folded = true
+			}
+		}
+		e.changed(g)
+	}
 }
 
 // keep moves a finding that ended to the past.

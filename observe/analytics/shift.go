@@ -55,9 +55,13 @@ func (e *Engine) shifted(s *subject, c *counts, at int64) {
 		}})
 }
 
-// keepShift lets a shift last until the rate is below twice the baseline.
+// keepShift lets a shift last while the rate of half a minute is twice the baseline: of ten seconds it is by chance, now and then.
 func (e *Engine) keepShift(s *subject, at int64) {
-	if c := s.last(e.second, 10); e.isOpen(ErrorShift, policy(s)) && c.fails > 0 && c.rate() >= 2*s.p0 {
+	if !e.isOpen(ErrorShift, policy(s)) {
+		return
+	}
+	if c := s.last(e.second, 30); c.fails >= 5 && c.rate() >= 2*s.p0 {
+		c = s.last(e.second, 10)
 		e.shifted(s, &c, at)
 	}
 }

@@ -73,12 +73,10 @@ func (s *Source) Binomial(n int, p float64) (k int) {
 	// Geometric gaps between successes: quick where they are rare.
 	for i := 0; ; i++ {
 		gap := math.Log(1-s.Rand.Float64()) / math.Log1p(-p)
-		if gap > float64(n-i) {
+		if gap >= float64(n-i) {
 			return k
 		}
-		if i += int(gap); i >= n {
-			return k
-		}
+		i += int(gap)
 		k++
 	}
 }
