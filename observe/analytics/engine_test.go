@@ -119,7 +119,7 @@ func TestFold(t *testing.T) {
 	if list := e.Findings(); len(list) != 1 || len(list[0].Related) != 3 {
 		t.Errorf("%v; want the third folded too", list)
 	}
-	outage(e, at.Add(30*time.Second), 200, "x")
+	outage(e, at.Add(30*time.Second), 300, "x")
 	if got := kinds(e.Findings()); !reflect.DeepEqual(got, []string{"error_shift x"}) {
 		t.Errorf("%v; want what goes on alone", got)
 	}
@@ -152,7 +152,7 @@ func TestStaysFolded(t *testing.T) {
 	}
 	dependency("a", at)
 	dependency("b", at.Add(100*time.Second))
-	outage(e, at, 100, "x")
+	outage(e, at, 200, "x")
 	if got := kinds(e.Findings()); !reflect.DeepEqual(got, []string{"correlated_failure b"}) {
 		t.Errorf("%v; want b", got)
 	}
@@ -217,7 +217,7 @@ func TestShardFolds(t *testing.T) {
 	if n := len(e.subjects["a"].shards); n != maxShards {
 		t.Errorf("%d shards are told apart; want %d", n, maxShards)
 	}
-	at = at.Add(3 * time.Minute)
+	at = at.Add(5 * time.Minute)
 	e.Advance(at)
 	if n := len(e.subjects["a"].shards); n != 0 || len(e.Findings()) != 0 {
 		t.Errorf("%d shards, %v when it is quiet", n, e.Findings())
@@ -414,6 +414,24 @@ func TestCalls(t *testing.T) {
 	end(3, true)
 	if x := p.of(fingerprint(0, "x")); x.minRetried != 2 || x.minW != 1 || x.count != 3 {
 		t.Errorf("%+v; want 1 of 2 recovered", x)
+	}
+	if y := p.of(fingerprint(0, "y")); y.minRetried != 0 {
+		t.Errorf("%+v; want nothing of another call", y)
+	}
+}
+
+// TestVotes says that failures which come with the traffic are not periodic.
+func TestVotes(t *testing.T) {
+	p := period{60, 12}
+	for outside, want := range map[float32]bool{10: true, 40: false} {
+		y := cycle{n: 30}
+		for i := range p.phases {
+			y.sumC[i], y.sumF[i] = 100, outside
+		}
+		y.sumF[0], y.sumF[1], y.sumF[2] = 50, 50, 50
+		if _, m, n, _, _, ok := y.verdict(p); ok != want || m != 30 || n != 30 {
+			t.Errorf("with %v %% outside, %d of %d: %v; want %v", outside, m, n, ok, want)
+		}
 	}
 }
 

@@ -36,8 +36,8 @@ const (
 )
 
 // holds says how long a finding lasts after the last alarm. What explains others lasts longer than they do.
-var holds = map[Kind]time.Duration{ErrorShift: 30 * time.Second, RetryStorm: time.Minute, CorrelatedFailure: 90 * time.Second, Flapping: 90 * time.Second,
-	ClassShift: 6 * time.Minute, BadShard: 90 * time.Second, PaperingOver: 3 * time.Minute, Ineffective: 3 * time.Minute}
+var holds = map[Kind]time.Duration{ErrorShift: 30 * time.Second, RetryStorm: time.Minute, CorrelatedFailure: 150 * time.Second, Flapping: 90 * time.Second,
+	ClassShift: 6 * time.Minute, BadShard: 150 * time.Second, PaperingOver: 3 * time.Minute, Ineffective: 3 * time.Minute}
 
 // folds says which findings about its operations a kind explains.
 var folds = map[Kind][]Kind{CorrelatedFailure: {ErrorShift, RetryStorm}, BadShard: {ErrorShift, RetryStorm}}
