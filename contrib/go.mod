@@ -15,6 +15,11 @@ require github.com/prometheus/client_model v0.6.3
 require go.yaml.in/yaml/v3 v3.0.6
 
 require (
+	github.com/grafana/grafana-foundation-sdk/go v0.0.22
+	github.com/prometheus/prometheus v0.306.0
+)
+
+require (
 	github.com/adshao/go-binance/v2 v2.8.7
 	github.com/bitly/go-simplejson v0.5.0 // indirect
 	github.com/bits-and-blooms/bitset v1.24.4 // indirect

@@ -58,7 +58,7 @@ var (
 )
 
 func cases(o Objective) []scene {
-	fast, slow := min(1, 2.3*fastBurn*o.budget()), min(1, 2.2*slowBurn*o.budget())
+	fast, slow := min(1, 2.3*FastBurn*o.budget()), min(1, 2.2*SlowBurn*o.budget())
 	attempts := func(perSecond float64) Input {
 		return counter(`relent_attempts_total{policy="p"}`, perSecond, 60)
 	}
