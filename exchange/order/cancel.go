@@ -167,6 +167,9 @@ func (m *Machine) settle(ctx context.Context, l *life) {
 		l.repairs++
 		m.repair(ctx, l)
 	}
+	if !s.Closed && s.State.Terminal() && s.whole() && m.write(ctx, l, closing) == nil { // opened again by a line that says nothing new
+		m.retire(l)
+	}
 	if s.Closed {
 		return
 	}

@@ -119,6 +119,9 @@ func (m *Machine) record(ctx context.Context, f *flight, s *exchange.Sending) er
 		return fmt.Errorf("%w: order %s is %s by now", ErrGuard, story.Intent.ID, story.State)
 	}
 	a := &Attempt{N: f.n, Signed: s.Signed, Deadline: s.Deadline, Begun: m.now(), Probe: f.probe, Held: f.held}
+	if _, off, ok := m.Clock.Venue(); ok {
+		a.Off = max(0, off)
+	}
 	if s.Hash != ([len(s.Hash)]byte{}) {
 		a.Hash = hex.EncodeToString(s.Hash[:])
 	}

@@ -63,8 +63,17 @@ func (m *Machine) owner(ctx context.Context, wire, venueID string) (*life, error
 }
 
 // tolerance is by how much the venue's clock may show less than the time that was signed: venues accept times from the
-// near future (Binance: up to 1 s).
+// near future (Binance: up to 1 s). What the estimate of that clock may have been wrong by comes on top.
 const tolerance = time.Second
+
+// earliest is when the venue can have made the order at the earliest; the zero time if it was not sent.
+func (s *story) earliest() time.Time {
+	first := s.firstSent()
+	if first.IsZero() {
+		return first
+	}
+	return first.Add(-tolerance - s.Attempts[0].Off)
+}
 
 // see takes a report on an order. It needs the turn. Whatever it returns, a report that could not be written has not
 // counted.
@@ -75,8 +84,9 @@ func (m *Machine) see(ctx context.Context, l *life, r *Report, source string) er
 		m.counts.unreadable.Add(1)
 		return err
 	}
-	if first := s.firstSent(); !r.Created.IsZero() && !first.IsZero() && r.Created.Before(first.Add(-tolerance)) {
-		return m.clash(ctx, l, fmt.Sprintf("the venue's order %s was made %v before ours was sent: the client id was used before", r.VenueID, first.Sub(r.Created)))
+	known := s.VenueID != "" && r.VenueID == s.VenueID
+	if !known && !r.Created.IsZero() && r.Created.Before(s.earliest()) {
+		return m.clash(ctx, l, fmt.Sprintf("the venue's order %s was made %v before ours was sent: the client id was used before", r.VenueID, s.firstSent().Sub(r.Created)))
 	}
 	if why := s.mismatch(r); why != "" {
 		if s.duplicate && len(s.Attempts) == 1 {

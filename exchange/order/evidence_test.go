@@ -295,6 +295,66 @@ func TestDuplicateThatIsNotThere(t *testing.T) {
 	})
 }
 
+// An order is not taken for somebody else's only because the estimate of the venue's clock was poor, and known to be.
+func TestMadeBeforeItWasSent(t *testing.T) {
+	for _, test := range []struct {
+		name        string
+		skew, bound time.Duration
+		want        order.State
+	}{
+		{"within what venues accept", 900 * time.Millisecond, 0, order.Acked},
+		{"beyond it", 1500 * time.Millisecond, 0, order.Parked},
+		{"within the error of the clock", 2900 * time.Millisecond, 2 * time.Second, order.Acked},
+		{"beyond both", 3100 * time.Millisecond, 2 * time.Second, order.Parked},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			bubble(t, fenced, func(r *rig) {
+				r.venue.ahead, r.clock.bound = test.skew, test.bound
+				i := old(limit(1))
+				r.submit(i)
+				if test.want == order.Acked {
+					r.state(id(i), test.want)
+				} else {
+					o := r.done(id(i), test.want)
+					seen := r.venue.show(r.venue.truth(id(i))[0], r.venue.truth(id(i))[0].now())
+					if err := r.Seen(r.t.Context(), seen); !errors.Is(err, order.ErrEvidence) {
+						r.t.Errorf("Seen = %v; want %v (%s)", err, order.ErrEvidence, o.Why)
+					}
+					seen.Created = time.Time{} // persons looked, and know it for ours
+					if err := r.Seen(r.t.Context(), seen); err != nil {
+						r.t.Errorf("Seen = %v", err)
+					}
+					r.state(id(i), order.Acked)
+					r.venue.alter(r.venue.truth(id(i))[0], event{fill: 100})
+					r.done(id(i), order.Filled) // reads are believed from then on
+				}
+			})
+		})
+	}
+}
+
+// Evidence wins, too, on an order that as far as this process knows was never sent.
+func TestSeenBeforeItWasSent(t *testing.T) {
+	bubble(t, fenced, func(r *rig) {
+		r.log.Break(func(es []order.Entry) error {
+			if es[0].Kind == order.KindSending {
+				return errTest
+			}
+			return nil
+		})
+		i := old(limit(1))
+		r.submit(i)
+		r.state(id(i), order.Recorded)
+		seen := order.Report{Wire: id(i), VenueID: "7", Status: order.StatusNew, Created: time.Now().Add(-time.Second)}
+		if err := r.Seen(r.t.Context(), seen); err != nil {
+			r.t.Errorf("Seen = %v", err)
+		}
+		r.state(id(i), order.Acked)
+		pass(time.Minute)
+		r.has(id(i), 0) // and it is not sent any more
+	})
+}
+
 // The log is the truth: what it cannot take is not done, and what it cannot say is found out.
 func TestLogFails(t *testing.T) {
 	fail := func(r *rig, kinds ...order.Kind) {
@@ -397,15 +457,14 @@ func TestLogFails(t *testing.T) {
 	})
 }
 
-// A write whose answer got lost is found by the next one.
+// A write whose answer got lost is found by reading, and else by the next one.
 func TestLogAnswersGetLost(t *testing.T) {
 	bubble(t, fenced, func(r *rig) {
 		lose := 0
-		m := r.Machine
 		r.close()
 		r.make(r.Rules)
-		m = r.Machine
-		m.Log = &forgetful{Log: r.log, lose: func(es []order.Entry) bool {
+		m := r.Machine
+		m.Log = &forgetful{Log: r.log, blind: true, lose: func(es []order.Entry) bool {
 			lost := lose > 0 && es[0].Kind == order.KindSending
 			if lost {
 				lose--
@@ -425,7 +484,7 @@ func TestLogAnswersGetLost(t *testing.T) {
 	bubble(t, fenced, func(r *rig) {
 		r.close()
 		r.make(r.Rules)
-		f := &forgetful{Log: r.log}
+		f := &forgetful{Log: r.log, blind: true}
 		r.Log = f
 		var honest atomic.Bool
 		f.lose = func(es []order.Entry) bool { return es[0].Kind == order.KindIntent && !honest.Load() }
@@ -443,15 +502,109 @@ func TestLogAnswersGetLost(t *testing.T) {
 	})
 }
 
+// Whatever answer of the log gets lost, what is known here is what a restart reads.
+func TestLogAnswersAreFound(t *testing.T) {
+	for _, kind := range []order.Kind{order.KindIntent, order.KindSending, order.KindOutcome, order.KindReport, order.KindFill, order.KindMove, order.KindCommand} {
+		t.Run(string(kind), func(t *testing.T) {
+			bubble(t, fenced, func(r *rig) {
+				r.close()
+				r.make(r.Rules)
+				r.Log = &forgetful{Log: r.log, lose: func(es []order.Entry) bool { return es[0].Kind == kind }}
+				r.start()
+				r.venue.plan = plan(trip{lost: true, fill: 30})
+				r.submit(old(limit(1)))
+				if _, err := r.Cancel(r.t.Context(), id(limit(1))); err != nil {
+					r.t.Errorf("Cancel = %v", err)
+				}
+				o := r.done(id(limit(1)), order.Canceled)
+				es, err := r.log.Load(r.t.Context(), r.Scope, id(limit(1)))
+				if err != nil {
+					r.t.Fatal(err)
+				}
+				if said, err := order.Replay(es); err != nil || text(said) != text(o) {
+					r.t.Errorf("the log says %s, %v; want %s", text(said), err, text(o))
+				}
+				if n := r.Stats().LogErrors; n != 0 {
+					r.t.Errorf("%d errors of the log", n)
+				}
+				r.has(id(limit(1)), 1)
+			})
+		})
+	}
+}
+
+// Evidence that is quicker than a read closes an order for good: what the read logs does not open it again.
+func TestReadsDoNotOpenAgain(t *testing.T) {
+	bubble(t, fenced, func(r *rig) {
+		r.venue.plan = plan(trip{lost: true, quiet: true, fill: 100})
+		i := old(limit(1))
+		r.venue.read = func(string) error {
+			read := r.venue.truth(id(i))
+			if err := r.Seen(r.t.Context(), r.venue.show(read[0], read[0].now())); err != nil {
+				r.t.Errorf("Seen = %v", err)
+			}
+			return errNetwork
+		}
+		r.submit(i)
+		if o := r.done(id(i), order.Filled); !o.Closed {
+			r.t.Error("it is filled, and not closed")
+		}
+		pass(time.Minute)
+		if o := r.state(id(i), order.Filled); !o.Closed || r.Stats().Open != 0 {
+			r.t.Errorf("%d orders are open: %+v", r.Stats().Open, o)
+		}
+		r.restart()
+		if n := r.Stats().Open; n != 0 {
+			r.t.Errorf("%d orders are open after a restart", n)
+		}
+	})
+}
+
+// A log in which something follows the end of an order is put right.
+func TestOpenedByNothing(t *testing.T) {
+	bubble(t, fenced, func(r *rig) {
+		r.venue.plan = plan(trip{fill: 100})
+		i := limit(1)
+		r.submit(i)
+		r.done(id(i), order.Filled)
+		r.close()
+		lease, err := r.log.Acquire(r.t.Context(), r.Scope, "two", time.Second)
+		if err == nil {
+			err = r.log.Append(r.t.Context(), lease, order.Entry{ID: id(i), Kind: order.KindRead, At: time.Now(), Data: []byte("{}")})
+		}
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		_ = r.log.Release(r.t.Context(), lease)
+		r.make(r.Rules)
+		r.start()
+		pass(time.Minute)
+		if o := r.state(id(i), order.Filled); !o.Closed || r.Stats().Open != 0 {
+			r.t.Errorf("%d orders are open: %+v", r.Stats().Open, o)
+		}
+	})
+}
+
 // forgetful is a log whose answers get lost.
 type forgetful struct {
 	order.Log
-	lose func(es []order.Entry) bool
+	lose  func(es []order.Entry) bool
+	blind bool // the read that follows fails, too
+
+	failing atomic.Bool
+}
+
+func (f *forgetful) Load(ctx context.Context, s order.Scope, id string) ([]order.Entry, error) {
+	if f.failing.CompareAndSwap(true, false) {
+		return nil, errNetwork
+	}
+	return f.Log.Load(ctx, s, id)
 }
 
 func (f *forgetful) Append(ctx context.Context, l order.Lease, es ...order.Entry) error {
 	err := f.Log.Append(ctx, l, es...)
 	if err == nil && f.lose != nil && len(es) > 0 && f.lose(es) {
+		f.failing.Store(f.blind)
 		return errNetwork
 	}
 	return err

@@ -1,10 +1,12 @@
 package order
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -97,7 +99,7 @@ func (m *Machine) put(ctx context.Context, l *life, entries ...entry) error {
 	m.mu.Lock()
 	lease := m.lease
 	m.mu.Unlock()
-	if err := m.Log.Append(ctx, lease, lines...); err != nil {
+	if err := m.Log.Append(ctx, lease, lines...); err != nil && !m.landed(ctx, err, lines) {
 		m.counts.logErrors.Add(1)
 		err = fmt.Errorf("%w: %w", ErrLog, err)
 		switch {
@@ -110,6 +112,23 @@ func (m *Machine) put(ctx context.Context, l *life, entries ...entry) error {
 	}
 	m.count(ctx, l, at, entries...)
 	return nil
+}
+
+// landed says whether lines are in the log although it answered with an error after which nobody knows. Else what is known
+// here and what a restart reads would go apart.
+func (m *Machine) landed(ctx context.Context, err error, lines []Entry) bool {
+	if errors.Is(err, ErrFenced) || errors.Is(err, ErrTwice) {
+		return false // nothing was written
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.readTimeout())
+	defer cancel()
+	kept, err := m.Log.Load(ctx, m.Scope, lines[0].ID)
+	if err != nil || len(kept) < len(lines) {
+		return false
+	}
+	return slices.EqualFunc(kept[len(kept)-len(lines):], lines, func(a, b Entry) bool {
+		return a.Kind == b.Kind && a.Key == b.Key && a.At.Truncate(time.Microsecond).Equal(b.At.Truncate(time.Microsecond)) && bytes.Equal(a.Data, b.Data)
+	})
 }
 
 // write is put for what has happened already: it does not end with the caller, and if the log cannot take it the machine

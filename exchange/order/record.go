@@ -24,13 +24,14 @@ type line struct {
 
 // An Attempt is one sending of an intent.
 type Attempt struct {
-	N        int       `json:"n"`
-	Signed   time.Time `json:"signed,omitzero"`   // by the venue's clock
-	Deadline time.Time `json:"deadline,omitzero"` // the venue does not take it later; the zero time: no fence
-	Begun    time.Time `json:"begun"`             // when it was recorded, by the venue's clock
-	Hash     string    `json:"hash,omitempty"`
-	Probe    bool      `json:"probe,omitempty"` // sent in doubt, because the id protects for ever
-	Held     *Decimal  `json:"held,omitempty"`  // what the account held before
+	N        int           `json:"n"`
+	Signed   time.Time     `json:"signed,omitzero"`   // by the venue's clock
+	Deadline time.Time     `json:"deadline,omitzero"` // the venue does not take it later; the zero time: no fence
+	Begun    time.Time     `json:"begun"`             // when it was recorded, by the venue's clock
+	Off      time.Duration `json:"off,omitempty"`     // by how much the estimate of that clock may have been wrong
+	Hash     string        `json:"hash,omitempty"`
+	Probe    bool          `json:"probe,omitempty"` // sent in doubt, because the id protects for ever
+	Held     *Decimal      `json:"held,omitempty"`  // what the account held before
 }
 
 // An Answer is what came back of an attempt.

@@ -94,6 +94,7 @@ type venue struct {
 	read   func(what string) error // fails a read
 	stream func(r order.Report)    // told of each change, in its own goroutine
 	skew   time.Duration           // of the venue's clock
+	ahead  time.Duration           // of the clock that signs
 	base   order.Decimal           // what the account held at first
 	bare   bool                    // no desk
 	lie    time.Duration           // what the desk is told instead of window
@@ -120,7 +121,7 @@ func (v *venue) Place(ctx context.Context, o *order.Intent) (order.Report, error
 }
 
 func (v *venue) carry(ctx context.Context, o *order.Intent, k exchange.Kind) (order.Report, error) {
-	s := &exchange.Sending{Venue: "venue", Kind: k, Account: "main", Symbol: o.Symbol, ClientID: o.Wire, Signed: v.time(), Hash: [32]byte{1}}
+	s := &exchange.Sending{Venue: "venue", Kind: k, Account: "main", Symbol: o.Symbol, ClientID: o.Wire, Signed: v.time().Add(v.ahead), Hash: [32]byte{1}}
 	if v.window > 0 {
 		s.Deadline = s.Signed.Add(v.window)
 	}

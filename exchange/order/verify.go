@@ -170,6 +170,9 @@ func (m *Machine) aside(ctx context.Context, l *life, read func(context.Context)
 // log records a read. A read that could not be recorded was still made.
 func (m *Machine) log(ctx context.Context, l *life, r Read) {
 	m.counts.reads.Add(1)
+	if l.story.Closed {
+		return // evidence was quicker; a line after the last one would open it again
+	}
 	_ = m.write(ctx, l, entry{kind: KindRead, line: line{Read: &r}})
 }
 
