@@ -131,7 +131,7 @@ func alpacaActivities(e *engine, c *call, now time.Time) (any, *apiError) {
 		return nil, err
 	}
 	list := slices.DeleteFunc(slices.Clone(e.accounts[c.account].reports), func(r report) bool {
-		return r.kind != execTrade || r.at.After(now.Add(-c.lag)) || !span.holds(r.at)
+		return r.kind != execTrade || r.at.After(now.Add(-c.lag)) || !span.holds(r.order.told(r.at))
 	})
 	if c.params.Get("direction") != "asc" {
 		slices.Reverse(list)
@@ -145,7 +145,7 @@ func alpacaActivities(e *engine, c *call, now time.Time) (any, *apiError) {
 	return page(list, n, true, func(r report) (alpacaActivityView, bool) {
 		symbol, _ := r.order.market.alpacaSymbol()
 		return alpacaActivityView{
-			ID: id(r), Kind: "FILL", Time: r.at, Type: r.alpacaEvent(), Price: r.own.price.String(), Qty: r.own.qty.String(),
+			ID: id(r), Kind: "FILL", Time: r.order.told(r.at), Type: r.alpacaEvent(), Price: r.own.price.String(), Qty: r.own.qty.String(),
 			Side: strings.ToLower(string(r.order.side)), Symbol: symbol, Leaves: r.order.qty.Sub(r.executed).String(),
 			Cum: r.executed.String(), OrderID: e.alpacaID(r.order.id), OrderNow: alpacaStatuses[r.status],
 		}, true

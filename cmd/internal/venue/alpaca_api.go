@@ -77,7 +77,7 @@ func alpacaList(e *engine, c *call, now time.Time) (any, *apiError) {
 		at, known := o.at(now.Add(-c.lag))
 		side := c.params.Get("side")
 		if !known || status == "open" && !isOpen(at.status) || status == "closed" && isOpen(at.status) ||
-			side != "" && !strings.EqualFold(side, string(o.side)) || !span.holds(o.created) {
+			side != "" && !strings.EqualFold(side, string(o.side)) || !span.holds(o.told(o.created)) {
 			return v, false
 		}
 		return e.alpacaView(o, at), true

@@ -59,7 +59,7 @@ func some(d decimal.Decimal) *string {
 func (e *engine) alpacaView(o *order, at moment) alpacaOrderView {
 	symbol, class := o.market.alpacaSymbol()
 	v := alpacaOrderView{
-		ID: e.alpacaID(o.id), ClientOrderID: o.client, CreatedAt: o.created, UpdatedAt: at.at, SubmittedAt: o.created,
+		ID: e.alpacaID(o.id), ClientOrderID: o.client, CreatedAt: o.told(o.created), UpdatedAt: o.told(at.at), SubmittedAt: o.told(o.created),
 		AssetID: e.alpacaAsset(o.market), Symbol: symbol, AssetClass: class, OrderClass: "simple",
 		Type: strings.ToLower(string(o.typ)), Side: strings.ToLower(string(o.side)),
 		PositionIntent: strings.ToLower(string(o.side)) + "_to_open", TimeInForce: strings.ToLower(string(o.tif)),
@@ -74,7 +74,7 @@ func (e *engine) alpacaView(o *order, at moment) alpacaOrderView {
 	if o.replaces != 0 {
 		v.Replaces = new(e.alpacaID(o.replaces))
 	}
-	when := new(at.at)
+	when := new(o.told(at.at))
 	switch at.status {
 	case statusFilled:
 		v.FilledAt = when
@@ -129,8 +129,8 @@ func (r report) alpacaEvent() string {
 
 func (e *engine) alpacaUpdate(r report) alpacaUpdate {
 	u := alpacaUpdate{
-		At: r.at, Event: r.alpacaEvent(), EventID: e.alpacaID(1<<41 + r.id), ExecutionID: e.alpacaID(1<<42 + r.id),
-		Order: e.alpacaView(r.order, moment{r.at, r.status, r.executed, r.spent}), Timestamp: new(r.at),
+		At: r.order.told(r.at), Event: r.alpacaEvent(), EventID: e.alpacaID(1<<41 + r.id), ExecutionID: e.alpacaID(1<<42 + r.id),
+		Order: e.alpacaView(r.order, moment{r.at, r.status, r.executed, r.spent}), Timestamp: new(r.order.told(r.at)),
 	}
 	if r.own != nil {
 		u.Price, u.Qty = some(r.own.price), some(r.own.qty)

@@ -43,12 +43,12 @@ func serveMyTrades(e *engine, c *call, now time.Time) (any, *apiError) {
 	list := e.accounts[c.account].trades[m.symbol]
 	i, _ := slices.BinarySearchFunc(list, from, func(t ownTrade, id int64) int { return int(t.id - id) })
 	return page(list[i:], n, byID || !span.from.IsZero(), func(t ownTrade) (v ownTradeView, ok bool) {
-		if byOrder && t.order.id != order || t.at.After(now.Add(-c.lag)) || !span.holds(t.at) {
+		if byOrder && t.order.id != order || t.at.After(now.Add(-c.lag)) || !span.holds(t.order.told(t.at)) {
 			return v, false
 		}
 		return ownTradeView{
 			m.symbol, t.id, t.order.id, -1, text(t.price), text(t.qty), text(t.quoteQty),
-			text(t.fee), t.feeAsset, t.at.UnixMilli(), t.buyer, t.maker, true,
+			text(t.fee), t.feeAsset, t.order.told(t.at).UnixMilli(), t.buyer, t.maker, true,
 		}, true
 	}), nil
 }

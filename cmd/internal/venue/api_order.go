@@ -146,7 +146,7 @@ func serveAllOrders(e *engine, c *call, now time.Time) (any, *apiError) {
 	i, _ := slices.BinarySearchFunc(list, from, func(o *order, id int64) int { return int(o.id - id) })
 	return page(list[i:], n, byID || !span.from.IsZero(), func(o *order) (v orderView, ok bool) {
 		at, known := o.at(now.Add(-c.lag))
-		if !known || !span.holds(o.created) {
+		if !known || !span.holds(o.told(o.created)) {
 			return v, false
 		}
 		return c.listed(e, o, at), true

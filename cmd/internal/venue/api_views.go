@@ -67,7 +67,7 @@ type orderView struct {
 }
 
 func (o *order) ack(client string, now time.Time) ackView {
-	return ackView{o.market.symbol, o.id, -1, client, now.UnixMilli()}
+	return ackView{o.market.symbol, o.id, -1, client, o.told(now).UnixMilli()}
 }
 
 func (o *order) terms(at moment) termsView {
@@ -77,7 +77,7 @@ func (o *order) terms(at moment) termsView {
 	}
 	return termsView{
 		text(o.price), text(qty), text(at.executed), text(o.quoteQty), text(at.spent), at.status,
-		o.tif, o.typ, o.side, o.created.UnixMilli(), "NONE",
+		o.tif, o.typ, o.side, o.told(o.created).UnixMilli(), "NONE",
 	}
 }
 
@@ -86,6 +86,6 @@ func (o *order) present() moment { return o.past[len(o.past)-1] }
 func (o *order) view(at moment) orderView {
 	return orderView{
 		o.market.symbol, o.id, -1, o.client, o.terms(at), text(decimal.Zero), text(decimal.Zero),
-		o.created.UnixMilli(), at.at.UnixMilli(), true,
+		o.told(o.created).UnixMilli(), o.told(at.at).UnixMilli(), true,
 	}
 }

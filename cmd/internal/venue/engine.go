@@ -17,7 +17,8 @@ type engine struct {
 	ledger   *ledger
 	hub      *hub
 
-	orders    int64 // id of the latest client order
+	ahead     time.Duration // of the venue's clock, for the request that is served
+	orders    int64         // id of the latest client order
 	cancels   uint64
 	ownTrades int
 	reports   int64 // id of the latest event of a client's order
@@ -94,7 +95,7 @@ func (e *engine) place(n newOrder, now time.Time) (*order, *apiError) {
 	}
 	o := &order{
 		client: n.client, account: n.account, market: n.market, side: n.side, typ: n.typ, tif: n.tif,
-		price: n.price, qty: n.qty, quoteQty: n.quoteQty, status: statusNew, created: now,
+		price: n.price, qty: n.qty, quoteQty: n.quoteQty, status: statusNew, created: now, ahead: e.ahead,
 	}
 	if o.typ == limitMaker {
 		if best := o.market.against(o).best(); best != nil && o.crosses(best.price) {

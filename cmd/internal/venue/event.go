@@ -88,12 +88,12 @@ type executionView struct {
 func (r report) view() executionView {
 	o, none := r.order, text(decimal.Zero)
 	v := executionView{
-		Event: "executionReport", EventTime: r.at.UnixMilli(), Symbol: o.market.symbol, ClientID: o.client,
+		Event: "executionReport", EventTime: o.told(r.at).UnixMilli(), Symbol: o.market.symbol, ClientID: o.client,
 		Side: o.side, Type: o.typ, TimeInForce: o.tif, Quantity: text(o.qty), Price: text(o.price),
 		StopPrice: none, Iceberg: none, ListID: -1, Execution: r.kind, Status: r.status, Reject: "NONE", OrderID: o.id,
-		LastQuantity: none, Cumulative: text(r.executed), LastPrice: none, Fee: "0", Time: r.at.UnixMilli(), TradeID: -1,
-		ExecutionID: r.id, OnBook: isOpen(r.status) && o.typ != market, Created: o.created.UnixMilli(),
-		CumQuote: text(r.spent), LastQuote: none, QuoteQuantity: text(o.quoteQty), WorkingTime: o.created.UnixMilli(), SelfTrade: "NONE",
+		LastQuantity: none, Cumulative: text(r.executed), LastPrice: none, Fee: "0", Time: o.told(r.at).UnixMilli(), TradeID: -1,
+		ExecutionID: r.id, OnBook: isOpen(r.status) && o.typ != market, Created: o.told(o.created).UnixMilli(),
+		CumQuote: text(r.spent), LastQuote: none, QuoteQuantity: text(o.quoteQty), WorkingTime: o.told(o.created).UnixMilli(), SelfTrade: "NONE",
 	}
 	switch {
 	case r.kind == execCanceled:

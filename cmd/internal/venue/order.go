@@ -63,6 +63,7 @@ type order struct {
 	rejected string // why, of a rejected order
 	created  time.Time
 	updated  time.Time
+	ahead    time.Duration // of the venue's clock when the order came, so that clients are told times by that clock
 
 	fills   []fill
 	past    []moment // states, the oldest first; enough for maxLag
@@ -71,6 +72,9 @@ type order struct {
 
 	replaces, replacedBy int64 // ids of orders, by the Alpaca interface
 }
+
+// told is a moment by the clock that the venue had when the order came.
+func (o *order) told(t time.Time) time.Time { return t.Add(o.ahead) }
 
 // A fill is one trade of the order that took.
 type fill struct {

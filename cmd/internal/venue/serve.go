@@ -164,7 +164,7 @@ func (v *Venue) forward(c *call) (value any, err *apiError, ok bool) {
 	}
 	now := time.Now()
 	c.forwarded, c.decision = now, "accepted"
-	c.world.log.seq = c.seq
+	c.world.log.seq, c.world.engine.ahead = c.seq, v.cfg.Clock+c.shift
 	if c.stress != nil {
 		if err := c.stress(c.world.engine, now); err != nil {
 			return nil, err, true
