@@ -1,0 +1,272 @@
+package proof
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/relent-go/relent/cmd/internal/venue"
+	"github.com/relent-go/relent/exchange/order"
+	"github.com/relent-go/relent/store/memory"
+)
+
+// A result is what a trial came to.
+type result struct {
+	wrong   []string // broken invariants, with what shows them
+	events  []string // of the venue's log, about the first of them
+	totals  venue.Totals
+	faults  map[string]int // hits, by rule
+	meant   int
+	refused int
+	unsure  int             // intents whose fate was unknown at some time
+	parked  int             // at some time
+	resent  int             // sends after the first
+	took    []time.Duration // from doubt to verdict
+	crashes int
+	halts   int
+}
+
+func inMemory() order.Log { return &memory.Orders{MaxIntents: 1 << 20} }
+
+// run carries out a trial in virtual time and has the oracle judge it.
+func (c trial) run(t *testing.T) (r result) {
+	t.Helper()
+	if c.log == nil {
+		c.log = inMemory
+	}
+	synctest.Test(t, func(t *testing.T) {
+		a, err := newArena(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.trade()
+		r = a.judge()
+	})
+	return r
+}
+
+// judge makes the report of the run and asks the oracle.
+func (a *arena) judge() result {
+	oracle := a.venue.Oracle()
+	log := a.venue.Log(0)
+	slack := 3 * a.latency
+	skew := time.Duration(0)
+	if a.trial.faults == "clock" || a.trial.faults == "storm" {
+		skew = 5 * time.Second // ages count by the venue's clock, which jumps by 4 s there
+	}
+	report := venue.Report{
+		Attempts: a.notes.attempts, Halts: a.halts, Restarts: a.restarts, Slack: slack,
+		Intents: a.notes.intents(func(id string) (order.Order, bool) { return replayed(a.log, a.scope, id) }, a.within(), skew+slack),
+	}
+	r := result{
+		totals: oracle.Totals, faults: map[string]int{}, meant: a.meant, refused: a.refused, crashes: len(a.restarts), halts: len(a.halts),
+	}
+	for _, i := range oracle.Check(report).Invariants {
+		events := i.Events
+		if i.ID == "I8" {
+			events = insideBans(oracle, log)
+			i.Pass = len(events) == 0
+		}
+		if !i.Pass {
+			r.wrong = append(r.wrong, fmt.Sprintf("%s fails: %s: %s", i.ID, i.Text, strings.Join(events[:min(len(events), 4)], "; ")))
+		}
+	}
+	r.wrong = append(r.wrong, a.faults...)
+	meant := map[string]bool{}
+	for _, i := range report.Intents {
+		meant[i.ClientID] = true
+	}
+	for id := range oracle.Orders {
+		if !meant[id] {
+			r.wrong = append(r.wrong, fmt.Sprintf("lost: the venue has %s, of which the log knows nothing", id))
+		}
+	}
+	for id, x := range a.notes.by {
+		if x.breach {
+			r.wrong = append(r.wrong, fmt.Sprintf("breach: %s", id))
+		}
+		if !x.doubted.IsZero() {
+			r.unsure++
+			r.took = append(r.took, x.decided.Sub(x.doubted))
+		}
+		if x.parked {
+			r.parked++
+		}
+	}
+	for _, sends := range oracle.Sends {
+		r.resent += len(sends) - 1
+	}
+	for _, e := range log {
+		if e.Request != nil && e.Request.Fault != "" {
+			r.faults[e.Request.Fault]++
+		}
+	}
+	if len(r.wrong) > 0 {
+		r.events = about(log, r.wrong[0])
+	}
+	return r
+}
+
+// within is the longest from the max age of an intent to a verdict: the fence, the budget of reads, and what the weather may
+// add, such as a ban, a dark venue or the time without a process.
+func (a *arena) within() time.Duration {
+	within := 2*time.Second + a.rules.Residual + max(a.rules.Budget, time.Minute) + 30*time.Second
+	switch a.trial.faults {
+	case "ratelimit", "storm", "outage":
+		within += 5 * time.Minute
+	}
+	return within + time.Duration(a.trial.crashes)*30*time.Second
+}
+
+// insideBans lists requests inside a ban, but for those that had left before anybody here could hear of it.
+func insideBans(o venue.Oracle, log []venue.Entry) (events []string) {
+	var began []time.Time
+	for _, e := range log {
+		if q := e.Request; q != nil && q.Status == 418 && q.Decision != "banned" {
+			began = append(began, e.Time)
+		}
+	}
+	for _, b := range o.InsideBans {
+		underWay := slices.ContainsFunc(began, func(at time.Time) bool { return !b.At.Before(at) && b.At.Sub(at) <= 2*latency })
+		if !underWay {
+			events = append(events, fmt.Sprintf("request %d at %v: %s %s, banned until %v", b.Seq, b.At, b.Method, b.Path, b.BannedUntil))
+		}
+	}
+	return events
+}
+
+// about lists what the venue's log says of the first client id in a text.
+func about(log []venue.Entry, text string) (lines []string) {
+	id := ""
+	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == ':' || r == ',' }) {
+		if len(word) == order.IDLen && strings.HasPrefix(word, "A1") {
+			id = word
+			break
+		}
+	}
+	for _, e := range log {
+		switch {
+		case id == "":
+		case e.Request != nil && e.Request.ClientID == id:
+			q := e.Request
+			lines = append(lines, fmt.Sprintf("%s  request %d %s %s arrived %s: %s %d %s %s", clockOf(e.Time), e.Seq, q.Method, q.Path, clockOf(q.Arrival), q.Decision, q.Status, q.Delivery, q.Fault))
+		case e.Order != nil && e.Order.ClientID == id:
+			lines = append(lines, fmt.Sprintf("%s  order %d %s %+v", clockOf(e.Time), e.Order.ID, e.Order.Event, *e.Order))
+		}
+	}
+	return lines
+}
+
+func clockOf(t time.Time) string { return t.UTC().Format("15:04:05.000") }
+
+// shrink halves the intents, then the traders, of a trial as long as it still fails, and returns the smallest one that does.
+func (c trial) shrink(t *testing.T, r result) (trial, result) {
+	for range 12 {
+		smaller := c
+		if smaller.each /= 2; c.each <= 4 {
+			smaller.each = c.each
+			smaller.traders /= 2
+		}
+		if smaller.traders < 1 {
+			break
+		}
+		s := smaller.run(t)
+		if len(s.wrong) == 0 {
+			break
+		}
+		c, r = smaller, s
+	}
+	return c, r
+}
+
+// must fails the test, with the smallest trial that shows it, if a trial went wrong.
+func (c trial) must(t *testing.T) result {
+	t.Helper()
+	r := c.run(t)
+	if len(r.wrong) > 0 {
+		small, s := c.shrink(t, r)
+		t.Errorf("%v:\n%s\nsmallest: %v:\n%s\nat the venue:\n%s", c, strings.Join(first(r.wrong, 8), "\n"), small,
+			strings.Join(first(s.wrong, 4), "\n"), strings.Join(first(s.events, 40), "\n"))
+	}
+	return r
+}
+
+func first(list []string, n int) []string { return list[:min(len(list), n)] }
+
+// A tally adds up results.
+type tally struct {
+	mu     sync.Mutex
+	trials int
+	sum    result
+}
+
+func (s *tally) add(r result) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trials++
+	s.sum.meant += r.meant
+	s.sum.refused += r.refused
+	s.sum.unsure += r.unsure
+	s.sum.parked += r.parked
+	s.sum.resent += r.resent
+	s.sum.crashes += r.crashes
+	s.sum.halts += r.halts
+	s.sum.took = append(s.sum.took, r.took...)
+	s.sum.totals.Orders += r.totals.Orders
+	s.sum.totals.Duplicates += r.totals.Duplicates
+	s.sum.totals.Faulted += r.totals.Faulted
+	s.sum.totals.Unheard += r.totals.Unheard
+	s.sum.totals.Requests += r.totals.Requests
+}
+
+func (s *tally) String() string {
+	r := &s.sum
+	slices.Sort(r.took)
+	at := func(q float64) time.Duration {
+		if len(r.took) == 0 {
+			return 0
+		}
+		return r.took[int(q*float64(len(r.took)-1))].Round(10 * time.Millisecond)
+	}
+	return fmt.Sprintf("%d trials, %d intents, %d refused by a guard, %d orders at the venue, %d of them unheard of at first, %d duplicates; %d of %d requests hit; "+
+		"%d in doubt, verdict after %v at the median, %v at p99, %v at most; %d parked (%.2f %%), %d sent again, %d recoveries, %d halts",
+		s.trials, r.meant, r.refused, r.totals.Orders, r.totals.Unheard, r.totals.Duplicates, r.totals.Faulted, r.totals.Requests,
+		r.unsure, at(0.5), at(0.99), at(1), r.parked, 100*float64(r.parked)/float64(max(r.meant, 1)), r.resent, r.crashes, r.halts)
+}
+
+var weathers = []string{"calm", "lossy", "late", "ratelimit", "storm", "outage", "ws", "clock"}
+
+// Under every weather and the ways of every kind of venue, through crashes and halts: I1 to I12 hold by the venue's own
+// account.
+func TestChaos(t *testing.T) {
+	each, seeds := 40, uint64(1)
+	if os.Getenv("RELENT_SOAK") != "" {
+		each, seeds = 100, 10
+	}
+	all, began := &tally{}, time.Now()
+	kinds := map[string]*tally{}
+	for _, profile := range venue.Profiles() {
+		kinds[profile] = &tally{}
+		for _, faults := range weathers {
+			t.Run(profile+"/"+faults, func(t *testing.T) {
+				for seed := range seeds {
+					c := trial{faults: faults, profile: profile, seed: seed + 1, traders: 8, each: each, halts: 1, flaky: seed%2 == 0, crashes: 2 + each/50}
+					r := c.must(t)
+					all.add(r)
+					kinds[profile].add(r)
+				}
+			})
+		}
+	}
+	for _, profile := range venue.Profiles() {
+		if kinds[profile].trials > 0 {
+			t.Logf("%s: %v", profile, kinds[profile])
+		}
+	}
+	t.Logf("all: %v; %v of real time for each intent", all, (time.Since(began) / time.Duration(max(all.sum.meant, 1))).Round(time.Microsecond))
+}

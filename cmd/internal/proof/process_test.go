@@ -1,0 +1,186 @@
+package proof
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/adshao/go-binance/v2"
+
+	"github.com/relent-go/relent/cmd/internal/venue"
+	binanceorders "github.com/relent-go/relent/contrib/binance"
+	"github.com/relent-go/relent/exchange"
+	"github.com/relent-go/relent/exchange/order"
+	"github.com/relent-go/relent/retry"
+)
+
+// A process is one life of a program that trades: a machine, the SDK above its transport, and the private stream.
+type process struct {
+	arena   *arena
+	machine *order.Machine
+	clock   *venueClock
+	dead    atomic.Bool
+	life    context.Context
+	kill    context.CancelFunc
+	work    sync.WaitGroup
+}
+
+// start begins a process. It fails as a whole if the lease is somebody else's.
+func (a *arena) start(owner string) (*process, error) {
+	p := &process{arena: a}
+	p.life, p.kill = context.WithCancel(context.Background())
+	w := &wire{base: a.way(), life: p.life, dead: &p.dead, profile: a.profile}
+	transport := &exchange.Transport{
+		Base: w, Profile: a.facts, Account: "main", DropUsage: true,
+		Limits: &exchange.Limits{Profile: a.facts, Clock: &exchange.Clock{}}, Bans: &exchange.Bans{Store: a.bans},
+	}
+	adapter := &signer{blind: a.profile.Visibility == venue.VisibleListsOnly, base: newSDK(&http.Client{Transport: transport})}
+	p.clock = &venueClock{Clock: transport.Limits.Clock, adapter: adapter}
+	adapter.clock = p.clock
+	p.machine = &order.Machine{
+		Scope: a.scope, Adapter: adapter, Rules: a.rules, Clock: p.clock, Alert: a.notes, Owner: owner,
+		Log:  &journal{Log: a.log, notes: a.notes, dead: &p.dead, count: &a.appends, die: a.fate, crash: p.crash},
+		Risk: a, Book: books{}, Gates: []retry.Gate{a.stops.Gate("binance")}, Reduce: []retry.Gate{a.stops.Gate("binance").RiskReducing()},
+		MaxRemember: 1 << 20, Workers: 16,
+		Watch: func(o order.Order) {
+			if !p.dead.Load() {
+				a.notes.watch(o, a.rules.MaxAges)
+			}
+		},
+	}
+	transport.Desk = p.machine
+	p.work.Go(func() { p.clock.keep(p.life, a.resync) })
+	ended := make(chan error, 1)
+	p.work.Go(func() { ended <- p.machine.Run(p.life) })
+	select {
+	case <-p.machine.Ready():
+	case err := <-ended:
+		p.crash()
+		p.work.Wait()
+		return nil, errors.Join(err, errCrashed)
+	}
+	p.work.Go(func() { p.listen(w) })
+	return p, nil
+}
+
+// crash ends the process as kill -9 would: nothing of it writes or sends any more. It does not block.
+func (p *process) crash() {
+	if p.dead.CompareAndSwap(false, true) {
+		p.kill()
+	}
+}
+
+func newSDK(c *http.Client) *binance.Client {
+	sdk := binance.NewClient(venue.DefaultKey, venue.DefaultSecret)
+	sdk.BaseURL, sdk.HTTPClient, sdk.Logger = "http://venue", c, log.New(io.Discard, "", 0)
+	return sdk
+}
+
+// A venueClock is the venue's clock for the machine, asked for now and then.
+type venueClock struct {
+	*exchange.Clock
+	adapter *signer
+}
+
+func (c *venueClock) Venue() (time.Time, time.Duration, bool) { return c.Now() }
+
+// Sync is of order.Syncer.
+func (c *venueClock) Sync(ctx context.Context) error {
+	sent := time.Now()
+	at, err := c.adapter.at(0).Time(ctx)
+	if err == nil {
+		c.Observe(sent, time.Now(), at, time.Millisecond)
+	}
+	return err
+}
+
+func (c *venueClock) keep(ctx context.Context, every time.Duration) {
+	for ctx.Err() == nil {
+		once, cancel := context.WithTimeout(ctx, 5*time.Second)
+		err := c.Sync(once)
+		cancel()
+		wait := every
+		if err != nil {
+			wait = time.Second
+		}
+		rest(ctx, wait)
+	}
+}
+
+func rest(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// A signer is the adapter of Binance with an SDK that signs by the venue's clock. go-binance reads its TimeOffset without a
+// lock, so there is a client for each offset.
+type signer struct {
+	base  *binance.Client
+	clock *venueClock
+	blind bool // the venue has no query by client id
+
+	mu sync.Mutex
+	of map[int64]*binanceorders.Venue // guarded by mu
+}
+
+func (s *signer) now() *binanceorders.Venue {
+	local := time.Now()
+	at, _, _ := s.clock.At(local)
+	return s.at(local.Sub(at).Round(50 * time.Millisecond).Milliseconds())
+}
+
+func (s *signer) at(offset int64) *binanceorders.Venue {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := s.of[offset]
+	if v == nil {
+		if s.of == nil {
+			s.of = map[int64]*binanceorders.Venue{}
+		}
+		c := *s.base
+		c.TimeOffset = offset
+		v = &binanceorders.Venue{Client: &c}
+		s.of[offset] = v
+	}
+	return v
+}
+
+func (s *signer) Place(ctx context.Context, o *order.Intent) (order.Report, error) {
+	return s.now().Place(ctx, o)
+}
+
+func (s *signer) Query(ctx context.Context, r order.Ref) (order.Report, error) {
+	if s.blind {
+		return order.Report{}, order.ErrUnsupported
+	}
+	return s.now().Query(ctx, r)
+}
+
+func (s *signer) Cancel(ctx context.Context, r order.Ref, command string) error {
+	return s.now().Cancel(ctx, r, command)
+}
+
+func (s *signer) Open(ctx context.Context, symbol string) ([]order.Report, error) {
+	return s.now().Open(ctx, symbol)
+}
+
+func (s *signer) Finished(ctx context.Context, symbol string, since time.Time) ([]order.Report, error) {
+	return s.now().Finished(ctx, symbol, since)
+}
+
+func (s *signer) Fills(ctx context.Context, symbol string, since time.Time) ([]order.Fill, error) {
+	return s.now().Fills(ctx, symbol, since)
+}
+
+func (s *signer) Holding(ctx context.Context, symbol string, fresh bool) (order.Decimal, error) {
+	return s.now().Holding(ctx, symbol, fresh)
+}
