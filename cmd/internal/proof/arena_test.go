@@ -28,9 +28,9 @@ type trial struct {
 	halts           int  // of all new orders
 	flaky           bool // the log loses an answer now and then
 	log             func() order.Log
-	bans            exchange.BanStore // nil: in memory
-	owner           string            // of all processes; empty: each has its own, and waits for the lease
-	wrong           func(*arena)      // breaks something on purpose
+	bans            exchange.BanStore                   // nil: in memory
+	owner           string                              // of all processes; empty: each has its own, and waits for the lease
+	spoil           func(*process, *exchange.Transport) // breaks each process on purpose before it begins
 }
 
 func (c trial) String() string {
@@ -115,9 +115,6 @@ func newArena(c trial) (*arena, error) {
 	a.log = c.log()
 	for range c.crashes {
 		a.fates[1+a.random.Int64N(int64(max(1, c.traders*c.each*3)))] = diesBefore + fate(a.random.IntN(2))
-	}
-	if c.wrong != nil {
-		c.wrong(a)
 	}
 	return a, a.venue.Faults.Add(rules...)
 }
@@ -244,6 +241,9 @@ func (a *arena) recovered(p *process, before []order.Order) {
 	var r venue.RestartReport
 	for _, o := range before {
 		if _, err := p.machine.Wait(p.life, o.Intent.ID); err != nil {
+			if p.life.Err() == nil {
+				a.note("I10: %s was in the log before the crash: %v", o.Intent.ID, err)
+			}
 			return // it crashed again
 		}
 		r.Replay = append(r.Replay, stateReport(o))

@@ -21,6 +21,7 @@ type result struct {
 	events  []string // of the venue's log, about the first of them
 	totals  venue.Totals
 	faults  map[string]int // hits, by rule
+	states  map[string]int // how intents ended
 	meant   int
 	refused int
 	unsure  int             // intents whose fate was unknown at some time
@@ -64,7 +65,7 @@ func (a *arena) judge() result {
 		Intents: a.notes.intents(func(id string) (order.Order, bool) { return replayed(a.log, a.scope, id) }, a.within(), skew+slack),
 	}
 	r := result{
-		totals: oracle.Totals, faults: map[string]int{}, meant: a.meant, refused: a.refused, crashes: len(a.restarts), halts: len(a.halts),
+		totals: oracle.Totals, faults: map[string]int{}, states: map[string]int{}, meant: a.meant, refused: a.refused, crashes: len(a.restarts), halts: len(a.halts),
 	}
 	for _, i := range oracle.Check(report).Invariants {
 		events := i.Events
@@ -80,6 +81,7 @@ func (a *arena) judge() result {
 	meant := map[string]bool{}
 	for _, i := range report.Intents {
 		meant[i.ClientID] = true
+		r.states[i.State]++
 	}
 	for id := range oracle.Orders {
 		if !meant[id] {
@@ -96,6 +98,9 @@ func (a *arena) judge() result {
 		}
 		if x.parked {
 			r.parked++
+			if !x.alert {
+				r.wrong = append(r.wrong, fmt.Sprintf("I5 fails: %s was parked, and nobody was told", id))
+			}
 		}
 	}
 	for _, sends := range oracle.Sends {
@@ -205,6 +210,10 @@ type tally struct {
 	sum    result
 }
 
+func newTally() *tally {
+	return &tally{sum: result{faults: map[string]int{}, states: map[string]int{}}}
+}
+
 func (s *tally) add(r result) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -217,6 +226,11 @@ func (s *tally) add(r result) {
 	s.sum.crashes += r.crashes
 	s.sum.halts += r.halts
 	s.sum.took = append(s.sum.took, r.took...)
+	for _, m := range []struct{ to, from map[string]int }{{s.sum.faults, r.faults}, {s.sum.states, r.states}} {
+		for name, n := range m.from {
+			m.to[name] += n
+		}
+	}
 	s.sum.totals.Orders += r.totals.Orders
 	s.sum.totals.Duplicates += r.totals.Duplicates
 	s.sum.totals.Faulted += r.totals.Faulted
@@ -234,9 +248,9 @@ func (s *tally) String() string {
 		return r.took[int(q*float64(len(r.took)-1))].Round(10 * time.Millisecond)
 	}
 	return fmt.Sprintf("%d trials, %d intents, %d refused by a guard, %d orders at the venue, %d of them unheard of at first, %d duplicates; %d of %d requests hit; "+
-		"%d in doubt, verdict after %v at the median, %v at p99, %v at most; %d parked (%.2f %%), %d sent again, %d recoveries, %d halts",
+		"%d in doubt, verdict after %v at the median, %v at p99, %v at most; %d parked (%.2f %%), %d sent again, %d recoveries, %d halts; ended %v",
 		s.trials, r.meant, r.refused, r.totals.Orders, r.totals.Unheard, r.totals.Duplicates, r.totals.Faulted, r.totals.Requests,
-		r.unsure, at(0.5), at(0.99), at(1), r.parked, 100*float64(r.parked)/float64(max(r.meant, 1)), r.resent, r.crashes, r.halts)
+		r.unsure, at(0.5), at(0.99), at(1), r.parked, 100*float64(r.parked)/float64(max(r.meant, 1)), r.resent, r.crashes, r.halts, r.states)
 }
 
 var weathers = []string{"calm", "lossy", "late", "ratelimit", "storm", "outage", "ws", "clock"}
@@ -246,12 +260,12 @@ var weathers = []string{"calm", "lossy", "late", "ratelimit", "storm", "outage",
 func TestChaos(t *testing.T) {
 	each, seeds := 40, uint64(1)
 	if os.Getenv("RELENT_SOAK") != "" {
-		each, seeds = 100, 10
+		each, seeds = 100, 16
 	}
-	all, began := &tally{}, time.Now()
+	all, began := newTally(), time.Now()
 	kinds := map[string]*tally{}
 	for _, profile := range venue.Profiles() {
-		kinds[profile] = &tally{}
+		kinds[profile] = newTally()
 		for _, faults := range weathers {
 			t.Run(profile+"/"+faults, func(t *testing.T) {
 				for seed := range seeds {
@@ -269,4 +283,5 @@ func TestChaos(t *testing.T) {
 		}
 	}
 	t.Logf("all: %v; %v of real time for each intent", all, (time.Since(began) / time.Duration(max(all.sum.meant, 1))).Round(time.Microsecond))
+	t.Logf("faults that hit: %v", all.sum.faults)
 }

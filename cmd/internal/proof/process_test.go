@@ -54,6 +54,15 @@ func (a *arena) start(owner string) (*process, error) {
 		},
 	}
 	transport.Desk = p.machine
+	if a.trial.spoil != nil {
+		a.trial.spoil(p, transport)
+	}
+	for !p.clock.known() { // without the venue's time what was recorded before would be given up
+		once, cancel := context.WithTimeout(p.life, 5*time.Second)
+		_ = p.clock.Sync(once)
+		cancel()
+		rest(p.life, 100*time.Millisecond)
+	}
 	p.work.Go(func() { p.clock.keep(p.life, a.resync) })
 	ended := make(chan error, 1)
 	p.work.Go(func() { ended <- p.machine.Run(p.life) })
@@ -88,6 +97,11 @@ type venueClock struct {
 }
 
 func (c *venueClock) Venue() (time.Time, time.Duration, bool) { return c.Now() }
+
+func (c *venueClock) known() bool {
+	_, off, ok := c.Now()
+	return ok && off < time.Second
+}
 
 // Sync is of order.Syncer.
 func (c *venueClock) Sync(ctx context.Context) error {

@@ -52,7 +52,7 @@ func (a *arena) trader(n int) {
 	random := rand.New(rand.NewPCG(a.trial.seed, uint64(100+n)))
 	last := ""
 	for k := range a.trial.each {
-		time.Sleep(time.Duration(20+random.IntN(600)) * time.Millisecond)
+		time.Sleep(time.Duration(20+random.IntN(3000)) * time.Millisecond)
 		i := order.Intent{Strategy: "t" + strconv.Itoa(n), Counter: uint64(k + 1), Terms: terms(random)}
 		i.ID = order.NewID(a.scope.Prefix, i.Strategy, i.Counter)
 		if random.IntN(4) == 0 {
@@ -154,7 +154,7 @@ func (a *arena) replace(old string, next order.Intent) {
 
 // halt stops new orders now and then.
 func (a *arena) halt(ctx context.Context) {
-	span := time.Duration(a.trial.each) * 300 * time.Millisecond / time.Duration(a.trial.halts+1)
+	span := time.Duration(a.trial.each) * 1500 * time.Millisecond / time.Duration(a.trial.halts+1)
 	for range a.trial.halts {
 		if rest(ctx, span); ctx.Err() != nil {
 			return
