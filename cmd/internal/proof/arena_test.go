@@ -186,7 +186,7 @@ func (a *arena) supervise(ctx context.Context) {
 			if p, err = a.start(owner); err == nil {
 				break
 			}
-			if !errors.Is(err, order.ErrHeld) {
+			if !errors.Is(err, order.ErrHeld) && !errors.Is(err, errCrashed) {
 				a.note("start: %v", err)
 			}
 			if rest(ctx, time.Second); ctx.Err() != nil {

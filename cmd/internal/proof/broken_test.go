@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/relent-go/relent/cmd/internal/venue"
 	"github.com/relent-go/relent/exchange"
 	"github.com/relent-go/relent/exchange/order"
 )
@@ -22,7 +23,7 @@ func TestBrokenMachines(t *testing.T) {
 		{"takes ids for protected", "I2 ", "lossy", "deribit", func(p *process, _ *exchange.Transport) {
 			p.machine.Rules.Resend, p.machine.Rules.ResendTaking = order.ResendIsQuery, true
 		}},
-		{"believes reads before the fence", "I2 ", "late", "deribit", func(p *process, t *exchange.Transport) {
+		{"believes reads before the fence", "breach", "late", "deribit", func(p *process, t *exchange.Transport) {
 			p.machine.Rules.Residual, p.machine.Rules.FirstWait, p.machine.Rules.Spacing = 0, time.Millisecond, time.Millisecond
 			p.machine.SendTimeout = 300 * time.Millisecond
 			t.Desk = early{p.machine}
@@ -37,8 +38,12 @@ func TestBrokenMachines(t *testing.T) {
 		{"sends what is old", "I7 ", "ratelimit", "binance", func(p *process, _ *exchange.Transport) {
 			p.machine.Rules.MaxAges = order.MaxAges{Immediate: time.Hour, Marketable: time.Hour, Resting: time.Hour}
 		}},
-		{"asks inside bans", "I8 ", "ratelimit", "binance", func(p *process, _ *exchange.Transport) { pester(p, time.Second) }},
-		{"asks without end", "I9 ", "calm", "binance", func(p *process, _ *exchange.Transport) { pester(p, 2*time.Millisecond) }},
+		{"asks inside bans", "I8 ", "ratelimit", "binance", func(p *process, _ *exchange.Transport) {
+			pester(p, time.Second, func(t venue.Totals) bool { return t.InsideBans > 0 })
+		}},
+		{"asks without end", "I9 ", "calm", "binance", func(p *process, _ *exchange.Transport) {
+			pester(p, 2*time.Millisecond, func(t venue.Totals) bool { return t.OverLimit > 0 })
+		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var seen []string
@@ -96,11 +101,11 @@ func tooLate(s *saboteur, ctx context.Context, l order.Lease, entries []order.En
 	return s.Log.Append(ctx, l, entries...)
 }
 
-// pester asks the venue past the transport.
-func pester(p *process, every time.Duration) {
+// pester asks the venue past the transport until it has done harm: each tenth request inside a ban doubles it.
+func pester(p *process, every time.Duration, harm func(venue.Totals) bool) {
 	sdk := newSDK(p.arena.venue.Client())
 	p.work.Go(func() {
-		for n := 0; p.life.Err() == nil && n < 2_000; n++ {
+		for n := 0; n < 1000 && p.life.Err() == nil && !harm(p.arena.venue.Oracle().Totals); n++ {
 			_, _ = sdk.NewGetAccountService().Do(p.life)
 			rest(p.life, every)
 		}

@@ -125,7 +125,8 @@ func (a *arena) within() time.Duration {
 	case "ratelimit", "storm", "outage":
 		within += 5 * time.Minute
 	}
-	return within + time.Duration(a.trial.crashes)*30*time.Second
+	// A restart waits for the lease, and begins to read anew.
+	return within + time.Duration(a.trial.crashes)*(30*time.Second+a.rules.Residual+max(a.rules.Budget, time.Minute))
 }
 
 // insideBans lists requests inside a ban, but for those that had left before anybody here could hear of it.
@@ -133,11 +134,11 @@ func insideBans(o venue.Oracle, log []venue.Entry) (events []string) {
 	var began []time.Time
 	for _, e := range log {
 		if q := e.Request; q != nil && q.Status == 418 && q.Decision != "banned" {
-			began = append(began, e.Time)
+			began = append(began, e.Time, q.Arrival)
 		}
 	}
 	for _, b := range o.InsideBans {
-		underWay := slices.ContainsFunc(began, func(at time.Time) bool { return !b.At.Before(at) && b.At.Sub(at) <= 2*latency })
+		underWay := slices.ContainsFunc(began, func(at time.Time) bool { return b.At.Sub(at).Abs() <= 2*latency })
 		if !underWay {
 			events = append(events, fmt.Sprintf("request %d at %v: %s %s, banned until %v", b.Seq, b.At, b.Method, b.Path, b.BannedUntil))
 		}

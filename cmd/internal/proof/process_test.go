@@ -2,7 +2,6 @@ package proof
 
 import (
 	"context"
-	"errors"
 	"io"
 	"log"
 	"net/http"
@@ -24,6 +23,7 @@ type process struct {
 	arena   *arena
 	machine *order.Machine
 	clock   *venueClock
+	bans    *exchange.Bans
 	dead    atomic.Bool
 	life    context.Context
 	kill    context.CancelFunc
@@ -32,12 +32,12 @@ type process struct {
 
 // start begins a process. It fails as a whole if the lease is somebody else's.
 func (a *arena) start(owner string) (*process, error) {
-	p := &process{arena: a}
+	p := &process{arena: a, bans: &exchange.Bans{Store: a.bans}}
 	p.life, p.kill = context.WithCancel(context.Background())
 	w := &wire{base: a.way(), life: p.life, dead: &p.dead, profile: a.profile}
 	transport := &exchange.Transport{
 		Base: w, Profile: a.facts, Account: "main", DropUsage: true,
-		Limits: &exchange.Limits{Profile: a.facts, Clock: &exchange.Clock{}}, Bans: &exchange.Bans{Store: a.bans},
+		Limits: &exchange.Limits{Profile: a.facts, Clock: &exchange.Clock{}}, Bans: p.bans,
 	}
 	adapter := &signer{blind: a.profile.Visibility == venue.VisibleListsOnly, base: newSDK(&http.Client{Transport: transport})}
 	p.clock = &venueClock{Clock: transport.Limits.Clock, adapter: adapter}
@@ -71,7 +71,7 @@ func (a *arena) start(owner string) (*process, error) {
 	case err := <-ended:
 		p.crash()
 		p.work.Wait()
-		return nil, errors.Join(err, errCrashed)
+		return nil, err
 	}
 	p.work.Go(func() { p.listen(w) })
 	return p, nil

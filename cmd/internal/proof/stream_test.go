@@ -28,6 +28,9 @@ func (p *process) listen(w *wire) {
 }
 
 func (p *process) hear(w *wire) {
+	if p.bans.Check(p.life, "binance", "main") != nil {
+		return // connections are not the transport's
+	}
 	c, _, err := websocket.Dial(p.life, "ws://venue/ws-api/v3", &websocket.DialOptions{HTTPClient: &http.Client{Transport: w.base}})
 	if err != nil {
 		return
