@@ -28,6 +28,7 @@ type trial struct {
 	halts           int  // of all new orders
 	flaky           bool // the log loses an answer now and then
 	log             func() order.Log
+	after           func()                              // ends the log
 	bans            exchange.BanStore                   // nil: in memory
 	owner           string                              // of all processes; empty: each has its own, and waits for the lease
 	spoil           func(*process, *exchange.Transport) // breaks each process on purpose before it begins

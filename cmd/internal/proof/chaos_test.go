@@ -47,6 +47,9 @@ func (c trial) run(t *testing.T) (r result) {
 		}
 		a.trade()
 		r = a.judge()
+		if c.after != nil {
+			c.after()
+		}
 	})
 	return r
 }
