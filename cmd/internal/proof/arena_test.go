@@ -29,6 +29,7 @@ type trial struct {
 	flaky           bool // the log loses an answer now and then
 	log             func() order.Log
 	after           func()                              // ends the log
+	alpaca          bool                                // by its interface and SDK, in place of Binance's
 	bans            exchange.BanStore                   // nil: in memory
 	owner           string                              // of all processes; empty: each has its own, and waits for the lease
 	spoil           func(*process, *exchange.Transport) // breaks each process on purpose before it begins
@@ -77,7 +78,9 @@ func newArena(c trial) (*arena, error) {
 	if err != nil {
 		return nil, err
 	}
-	what.Limits = nil // those of Binance, which the facts below the SDK know
+	if !c.alpaca {
+		what.Limits = nil // those of Binance, which the facts below the SDK know
+	}
 	a := &arena{
 		trial: c, profile: what, scope: order.Scope{Venue: "binance", Account: "main", Prefix: "A1"}, stops: &halt.Tree{Ramp: halt.Ramp{Step: 200 * time.Millisecond}},
 		notes: newNotes(), random: rand.New(rand.NewPCG(c.seed, 7)), changed: make(chan struct{}), resync: 30 * time.Second,
@@ -101,7 +104,11 @@ func newArena(c trial) (*arena, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.facts, err = exchange.Load("binance"); err != nil { // whose paths the venue has, whatever its semantics
+	front := "binance" // whose paths the venue has, whatever its semantics
+	if c.alpaca {
+		front = "alpaca"
+	}
+	if a.facts, err = exchange.Load(front); err != nil {
 		return nil, err
 	}
 	a.rules = order.Rules{}
@@ -112,7 +119,8 @@ func newArena(c trial) (*arena, error) {
 		}
 		a.rules = order.RulesOf(facts)
 	}
-	a.rules.Venue, a.rules.IDPrefix, a.rules.IDInteger = "binance", "", false
+	a.scope.Venue = front
+	a.rules.Venue, a.rules.IDPrefix, a.rules.IDInteger = front, "", false
 	a.log = c.log()
 	for range c.crashes {
 		a.fates[1+a.random.Int64N(int64(max(1, c.traders*c.each*3)))] = diesBefore + fate(a.random.IntN(2))

@@ -67,6 +67,11 @@ func (a *arena) judge() result {
 		Attempts: a.notes.attempts, Halts: a.halts, Restarts: a.restarts, Slack: slack,
 		Intents: a.notes.intents(func(id string) (order.Order, bool) { return replayed(a.log, a.scope, id) }, a.within(), skew+slack),
 	}
+	if a.trial.alpaca {
+		for n := range report.Intents {
+			name(report.Intents[n].Fills, oracle.Orders[report.Intents[n].ClientID].Fills)
+		}
+	}
 	r := result{
 		totals: oracle.Totals, faults: map[string]int{}, states: map[string]int{}, meant: a.meant, refused: a.refused, crashes: len(a.restarts), halts: len(a.halts),
 	}
@@ -120,6 +125,16 @@ func (a *arena) judge() result {
 	return r
 }
 
+// name gives fills the venue's numbers in the order they happened, if they are as many: Alpaca does not tell them.
+func name(ours []venue.FillReport, theirs []venue.Fill) {
+	if len(ours) != len(theirs) {
+		return
+	}
+	for i := range ours {
+		ours[i].TradeID = theirs[i].TradeID
+	}
+}
+
 // within is the longest from the max age of an intent to a verdict: the fence, the budget of reads, and what the weather may
 // add, such as a ban, a dark venue or the time without a process.
 func (a *arena) within() time.Duration {
@@ -133,10 +148,10 @@ func (a *arena) within() time.Duration {
 }
 
 // insideBans lists requests inside a ban, but for those that had left before anybody here could hear of it. A ban takes 30 s
-// by the presets, and 2 min for who goes on after refusals.
+// by the presets, and 2 min for who goes on after refusals; ten requests that were under way double it.
 func insideBans(o venue.Oracle) (events []string) {
 	for _, b := range o.InsideBans {
-		underWay := slices.ContainsFunc([]time.Duration{30 * time.Second, 2 * time.Minute}, func(length time.Duration) bool {
+		underWay := slices.ContainsFunc([]time.Duration{30 * time.Second, time.Minute, 2 * time.Minute, 4 * time.Minute}, func(length time.Duration) bool {
 			return b.At.Sub(b.BannedUntil.Add(-length)).Abs() <= 2*latency
 		})
 		if !underWay {

@@ -2,6 +2,7 @@ package proof
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -136,6 +137,7 @@ func (n *notes) intents(load func(id string) (order.Order, bool), within time.Du
 		if x.maxAge > 0 {
 			r.MaxAge, r.Within = x.maxAge+slack, x.maxAge+within
 		}
+		slices.SortFunc(o.Fills, func(a, b order.Fill) int { return strings.Compare(a.Key, b.Key) })
 		for _, f := range o.Fills {
 			r.Fills = append(r.Fills, fillReport(f))
 		}

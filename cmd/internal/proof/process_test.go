@@ -10,8 +10,10 @@ import (
 	"time"
 
 	"github.com/adshao/go-binance/v2"
+	"github.com/alpacahq/alpaca-trade-api-go/v3/alpaca"
 
 	"github.com/relent-go/relent/cmd/internal/venue"
+	alpacaorders "github.com/relent-go/relent/contrib/alpaca"
 	binanceorders "github.com/relent-go/relent/contrib/binance"
 	"github.com/relent-go/relent/exchange"
 	"github.com/relent-go/relent/exchange/order"
@@ -34,14 +36,13 @@ type process struct {
 func (a *arena) start(owner string) (*process, error) {
 	p := &process{arena: a, bans: &exchange.Bans{Store: a.bans}}
 	p.life, p.kill = context.WithCancel(context.Background())
-	w := &wire{base: a.way(), life: p.life, dead: &p.dead, profile: a.profile}
+	w := &wire{base: a.way(), life: p.life, dead: &p.dead, profile: a.profile, alpaca: a.trial.alpaca}
 	transport := &exchange.Transport{
 		Base: w, Profile: a.facts, Account: "main", DropUsage: true,
 		Limits: &exchange.Limits{Profile: a.facts, Clock: &exchange.Clock{}}, Bans: p.bans,
 	}
-	adapter := &signer{blind: a.profile.Visibility == venue.VisibleListsOnly, base: newSDK(&http.Client{Transport: transport})}
-	p.clock = &venueClock{Clock: transport.Limits.Clock, adapter: adapter}
-	adapter.clock = p.clock
+	p.clock = &venueClock{Clock: transport.Limits.Clock}
+	adapter := a.adapter(transport, p.clock)
 	p.machine = &order.Machine{
 		Scope: a.scope, Adapter: adapter, Rules: a.rules, Clock: p.clock, Alert: a.notes, Owner: owner,
 		Log:  &journal{Log: a.log, notes: a.notes, dead: &p.dead, count: &a.appends, die: a.fate, crash: p.crash},
@@ -73,7 +74,9 @@ func (a *arena) start(owner string) (*process, error) {
 		p.work.Wait()
 		return nil, err
 	}
-	p.work.Go(func() { p.listen(w) })
+	if !a.trial.alpaca {
+		p.work.Go(func() { p.listen(w) })
+	}
 	return p, nil
 }
 
@@ -90,10 +93,22 @@ func newSDK(c *http.Client) *binance.Client {
 	return sdk
 }
 
+// adapter is the SDK's, above a transport.
+func (a *arena) adapter(t *exchange.Transport, c *venueClock) order.Venue {
+	if a.trial.alpaca {
+		v := &alpacaorders.Venue{Options: alpaca.ClientOpts{APIKey: venue.DefaultKey, APISecret: venue.DefaultSecret, BaseURL: "http://venue"}, Transport: t}
+		c.time = v.Time
+		return v
+	}
+	s := &signer{blind: a.profile.Visibility == venue.VisibleListsOnly, base: newSDK(&http.Client{Transport: t}), clock: c}
+	c.time = s.at(0).Time
+	return s
+}
+
 // A venueClock is the venue's clock for the machine, asked for now and then.
 type venueClock struct {
 	*exchange.Clock
-	adapter *signer
+	time func(context.Context) (time.Time, error)
 }
 
 func (c *venueClock) Venue() (time.Time, time.Duration, bool) { return c.Now() }
@@ -106,7 +121,7 @@ func (c *venueClock) known() bool {
 // Sync is of order.Syncer.
 func (c *venueClock) Sync(ctx context.Context) error {
 	sent := time.Now()
-	at, err := c.adapter.at(0).Time(ctx)
+	at, err := c.time(ctx)
 	if err == nil {
 		c.Observe(sent, time.Now(), at, time.Millisecond)
 	}

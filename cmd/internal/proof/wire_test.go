@@ -26,6 +26,7 @@ type wire struct {
 	life    context.Context // of the process
 	dead    *atomic.Bool
 	profile venue.Profile
+	alpaca  bool
 }
 
 func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -36,6 +37,9 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	stop := context.AfterFunc(w.life, func() { cancel(errCrashed) })
 	defer stop()
 	r = r.Clone(ctx)
+	if w.alpaca {
+		r.URL.Path = "/alpaca" + r.URL.Path // where the venue has that interface
+	}
 	if w.profile.Fence == venue.FenceDeadline && r.Method == http.MethodPost {
 		if err := w.limit(r); err != nil {
 			return nil, err
