@@ -15,6 +15,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/relent-go/relent/cmd/internal/venue"
+	"github.com/relent-go/relent/exchange"
 	"github.com/relent-go/relent/exchange/order"
 )
 
@@ -31,8 +32,11 @@ func (p *process) hear(w *wire) {
 	if p.bans.Check(p.life, "binance", "main") != nil {
 		return // connections are not the transport's
 	}
-	c, _, err := websocket.Dial(p.life, "ws://venue/ws-api/v3", &websocket.DialOptions{HTTPClient: &http.Client{Transport: w.base}})
+	c, resp, err := websocket.Dial(p.life, "ws://venue/ws-api/v3", &websocket.DialOptions{HTTPClient: &http.Client{Transport: w.base}})
 	if err != nil {
+		if resp != nil && resp.StatusCode == http.StatusTeapot {
+			p.banned()
+		}
 		return
 	}
 	defer c.CloseNow()
@@ -44,11 +48,23 @@ func (p *process) hear(w *wire) {
 		if err != nil {
 			return
 		}
-		var message struct{ Event *execution }
+		var message struct {
+			Event  *execution
+			Status int
+		}
 		if json.Unmarshal(text, &message) == nil && message.Event != nil && message.Event.Event == "executionReport" {
 			message.Event.tell(p)
 		}
+		if message.Status == http.StatusTeapot {
+			p.banned()
+		}
 	}
+}
+
+// banned tells the others of a ban that a stream was told of, where no transport sees it.
+func (p *process) banned() {
+	now := time.Now()
+	_ = p.arena.bans.Save(p.life, exchange.Ban{Venue: "binance", Host: "venue", Scope: "ip", First: now, Until: now.Add(2 * time.Minute), Count: 1})
 }
 
 func (p *process) subscribe() []byte {
