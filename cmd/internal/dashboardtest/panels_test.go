@@ -147,10 +147,10 @@ func TestFilterSortAndLinks(t *testing.T) {
 	b.until(`location.search.includes('panel=events') && location.search.includes('filter=reason')`)
 	eval[bool](b, `history.back() || true`)
 	b.until(`!location.search.includes('panel') && document.querySelector('#p-policies')`)
-	for key, panel := range map[string]string{"c": "circuits", "b": "budgets", "a": "audit", "o": "policies"} {
+	for _, to := range []struct{ key, panel string }{{"c", "circuits"}, {"b", "budgets"}, {"a", "audit"}, {"o", "policies"}} {
 		b.do(blur)
-		b.keys("g" + key)
-		b.until(fmt.Sprintf(`document.querySelector('#p-%s') && document.querySelector('nav [aria-current=page]')`, panel))
+		b.keys("g" + to.key)
+		b.until(fmt.Sprintf(`document.querySelector('#p-%s') && document.querySelector('nav [aria-current=page]')`, to.panel))
 	}
 	b.keys("?")
 	b.until(`document.querySelector('dialog[open]').innerText.includes('Saved views')`)
