@@ -2,7 +2,7 @@
 import { render } from './vendor/preact.js';
 import { useEffect, useState } from './vendor/hooks.js';
 import { html, Dialog, Button } from './ui.js';
-import { start, me, view, go, href, dialog, list, topics, stale, paused, api } from './state.js';
+import { start, me, ready, view, go, href, dialog, list, topics, stale, paused, api } from './state.js';
 import { Header, Banner, Help, stream } from './panels/header.js';
 import { Stop, Resume, stateName } from './stop.js';
 import { pct, rate, times, dur, num, tone } from './format.js';
@@ -68,6 +68,7 @@ function App() {
 	if (!m) return null;
 	if (m.error) return html`<main class="center"><div class="panel signin"><h1>relent</h1><p class="error" role="alert">${m.error}. It is tried again every two seconds.</p><${Button} onClick=${start}>Retry now<//></div></main>`;
 	if (m.role === 'anyone') return html`<${SignIn} />`;
+	if (!ready.value) return null;
 	const page = pages[view.value.panel], d = dialog.value, [title, Body] = d ? dialogs[d.kind] : [];
 	return html`<${Header} /><${Announce} /><${Banner} /><div class="body"><${Nav} /><main class=${stale.value ? 'stale' : ''}>${page ? html`<h1 class="hidden">${page[0]}</h1>
 		${view.value.panel === 'overview' && html`<${Tiles} />`}<div class="grid">${page[1].map(P => html`<${P} key=${P.name} full=${view.value.panel !== 'overview'} />`)}</div>` :

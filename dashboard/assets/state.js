@@ -8,6 +8,7 @@ export const topics = Object.fromEntries(names.map(n => [n, signal(null)]));
 export const list = t => Object.values(topics[t].value || {});
 export const me = signal(null);
 export const conn = signal({ state: 'connecting' });
+export const ready = signal(false); // something can be shown: data, or that there is none yet
 export const heard = signal(0); // when the last frame came
 export const now = signal(Date.now());
 export const tail = signal({ items: [], dropped: 0 });
@@ -77,6 +78,7 @@ function draw() {
 		for (const n of names) if (waiting[n] && waiting[n] !== drawn[n]) topics[n].value = waiting[n];
 		for (const n of names) if (!waiting[n] && !topics[n].value) topics[n].value = {};
 		if (!drawn.overview) performance.mark('first-data');
+		ready.value = true;
 		drawn = waiting;
 		if (tail.value.last !== ring.at(-1)) tail.value = { items: ring.slice().reverse(), dropped, last: ring.at(-1) };
 		fresh.value = 0;
@@ -116,6 +118,7 @@ async function check() {
 }
 
 export async function start() {
+	setTimeout(() => (ready.value = true), 500); // the first paint has the data in it, or nothing would stay where it was
 	if (await check()) stream ??= connect({ frame, status: s => (conn.value = { ...s, seen: true }), check });
 	else if (me.value.error) setTimeout(start, 2000);
 }

@@ -47,7 +47,7 @@ func TestLayout(t *testing.T) {
 	b.until(`document.querySelectorAll('#p-events tbody tr').length > 5`)
 	shift := eval[float64](b, `new Promise(done => new PerformanceObserver(l => done(l.getEntries().filter(e => !e.hadRecentInput).reduce((n, e) => n + e.value, 0))).observe({type: 'layout-shift', buffered: true}) || setTimeout(() => done(0), 500))`)
 	t.Logf("layout shift %.4f", shift)
-	if shift > 0.1 {
+	if shift > 0.02 {
 		t.Errorf("the layout shifts by %.3f while it loads", shift)
 	}
 }
