@@ -134,8 +134,8 @@ func (c *call) succeed() {
 
 // wake asks again, after a wait, what may have changed during it.
 func (c *call) wake() *Error {
-	if c.extra == nil && c.wait == 0 && c.outer.Err() == nil {
-		return nil // nobody waited, and there is nobody to ask
+	if c.extra == nil && c.wait == 0 && (c.policy.RetryIf == nil || c.outer.Err() == nil) {
+		return nil // nobody waited or was asked since the context was found alive
 	}
 	if c.wait > 0 && c.extra != nil && c.meter != nil {
 		c.meter.Wake()

@@ -218,3 +218,45 @@ func check(t *testing.T, what string, err error, want retry.Class) {
 		t.Errorf("%s: %T %v is %v; want %v", what, err, err, got, want)
 	}
 }
+
+// hintedList is an error of several, with a hint of its own.
+type hintedList struct{ list }
+
+func (*hintedList) RetryAfter() time.Duration { return time.Hour }
+
+// The engine finds a hint in an error of any shape, and bears nil pointers of any shape.
+func TestHintStopsACall(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		err  error
+		want error
+	}{
+		{"a method", number(time.Hour), retry.ErrHint},
+		{"a method beside Unwrap", &pointed{hint: time.Hour}, retry.ErrHint},
+		{"below a method and Unwrap", &pointed{err: number(time.Hour)}, retry.ErrHint},
+		{"a method beside Unwrap of several", &hintedList{}, retry.ErrHint},
+		{"below several", list{errPlain, number(time.Hour)}, retry.ErrHint},
+		{"below a method and several", &hintedList{list{errPlain}}, retry.ErrHint},
+		{"nil, with Unwrap", (*pointed)(nil), retry.ErrExhausted},
+		{"nil, with Unwrap of several", (*hintedList)(nil), retry.ErrExhausted},
+		{"nil list", list(nil), retry.ErrExhausted},
+		{"nil, with a method", (*lone)(nil), retry.ErrExhausted},
+		{"nil, with Unwrap alone", (*wrapping)(nil), retry.ErrExhausted},
+		{"nil error of a call", (*retry.Error)(nil), retry.ErrExhausted},
+	} {
+		fn, _ := always(test.err)
+		if err := retry.Run(t.Context(), &retry.Policy{Idempotent: true, Backoff: immediate}, fn); !errors.Is(err, test.want) {
+			t.Errorf("%s: %v; want %v", test.name, err, test.want)
+		}
+	}
+}
+
+type lone struct{ hint time.Duration }
+
+func (*lone) Error() string               { return "lone" }
+func (l *lone) RetryAfter() time.Duration { return l.hint }
+
+type wrapping struct{ err error }
+
+func (*wrapping) Error() string   { return "wrapping" }
+func (w *wrapping) Unwrap() error { return w.err }

@@ -628,3 +628,13 @@ func TestCancelBetweenAttemptsWithoutAWait(t *testing.T) {
 		t.Errorf("%d calls, %v; want 1 and the cause of the cancel", *calls, err)
 	}
 }
+
+// What a policy's own function does to the context is seen, even by a retry without a wait.
+func TestPredicateThatCancels(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	fn, calls := always(retry.Mark(errPlain, retry.Transient))
+	p := &retry.Policy{Backoff: backoff.Constant{Jitter: backoff.None}, RetryIf: func(error) bool { cancel(); return true }}
+	if err := retry.Run(ctx, p, fn); *calls != 1 || !errors.Is(err, context.Canceled) {
+		t.Errorf("%d calls, %v; want 1 and the cancellation", *calls, err)
+	}
+}

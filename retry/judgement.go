@@ -78,30 +78,60 @@ func (j *judgement) learn(err error) {
 			err = x.err
 			continue
 		case *Error:
-			if x != nil && j.inner == nil {
+			if x == nil {
+				return
+			}
+			if j.inner == nil {
 				j.inner = x
 			}
-		case interface{ RetryAfter() time.Duration }:
-			if !isNil(err) {
-				j.hint = max(j.hint, x.RetryAfter())
-			}
 		}
+		// One switch with every combination, because it costs one look-up in a cache and two would cost two.
 		switch x := err.(type) {
+		case interface {
+			hinter
+			Unwrap() error
+		}:
+			if isNil(err) {
+				return
+			}
+			j.hint = max(j.hint, x.RetryAfter())
+			err = x.Unwrap()
+		case interface {
+			hinter
+			Unwrap() []error
+		}:
+			if isNil(err) {
+				return
+			}
+			j.hint = max(j.hint, x.RetryAfter())
+			j.each(x.Unwrap())
+			return
 		case interface{ Unwrap() error }:
 			if isNil(err) {
 				return
 			}
 			err = x.Unwrap()
 		case interface{ Unwrap() []error }:
-			if isNil(err) {
-				return
+			if !isNil(err) {
+				j.each(x.Unwrap())
 			}
-			for _, err := range x.Unwrap() {
-				j.learn(err)
+			return
+		case hinter:
+			if !isNil(err) {
+				j.hint = max(j.hint, x.RetryAfter())
 			}
 			return
 		default:
 			return
 		}
+	}
+}
+
+// A hinter says how long the other side asked to be left alone.
+type hinter interface{ RetryAfter() time.Duration }
+
+func (j *judgement) each(errs []error) {
+	for _, err := range errs {
+		j.learn(err)
 	}
 }
