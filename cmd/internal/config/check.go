@@ -81,6 +81,7 @@ func (l *loader) check(c *Content) {
 	l.contradictions(c)
 	l.unused(c, used)
 	l.serving(c)
+	l.proxying(c)
 }
 
 // sorted returns the names of a section, so that what is said about them has an order.

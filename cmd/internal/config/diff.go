@@ -41,7 +41,8 @@ func fixed(path string) bool {
 	case "server.listen", "server.store", "audit.dir":
 		return true
 	}
-	return path == "halt" || strings.HasPrefix(path, "halt.") // a halt.Tree in use is not modified
+	section, _, _ := strings.Cut(path, ".")
+	return section == "halt" || section == "proxy" // a halt.Tree in use is not modified, and listeners stay where they are
 }
 
 // An entry is one field that a file gives, as text.

@@ -353,8 +353,11 @@ func (l *loader) fields(path string, key, n *yaml.Node, v reflect.Value) {
 	for _, f := range t.fields {
 		if _, given := seen[f.name]; f.required && !given {
 			at, in := key, " of "+dotted(path)
-			if at == nil {
-				at, in = nil, ""
+			switch {
+			case path == "":
+				in = ""
+			case at == nil: // in a list
+				at = n
 			}
 			l.note(at, join(path, f.name), MissingRequired, "missing field %s%s", quote(f.name), in)
 		}

@@ -1,0 +1,54 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestCredentialValue(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		name = filepath.Join(dir, name)
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	lookup := func(name string) (string, bool) { return "from " + name, name != "MISSING" }
+	for _, c := range []struct {
+		name string
+		of   Credential
+		want string
+		err  string
+	}{
+		{"file", Credential{Header: "A", File: write("good", "Bearer hunter2\n")}, "Bearer hunter2", ""},
+		{"environment", Credential{Header: "A", Env: "KEY"}, "from KEY", ""},
+		{"no such variable", Credential{Header: "A", Env: "MISSING"}, "", "MISSING of the header A is not set"},
+		{"no such file", Credential{Header: "A", File: filepath.Join(dir, "none")}, "", "no such file"},
+		{"empty file", Credential{Header: "A", File: write("empty", " \n")}, "", "is empty"},
+		{"two lines", Credential{Header: "A", File: write("two", "hunter2\r\nX: y")}, "", "characters that no header may have"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := c.of.Value(lookup)
+			if got != c.want || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+				t.Errorf("Value() = %q, %v; want %q, %q", got, err, c.want, c.err)
+			}
+			if err != nil && strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("%v: shows the secret", err)
+			}
+		})
+	}
+}
+
+func TestSetStop(t *testing.T) {
+	file, err := Parse("a.yaml", []byte("version: 1\npolicies: { a.b: { gates: [halt] }, a.c: {} }\n"), os.LookupEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := file.Build(nil)
+	if err != nil || set.Stop("a.b") == nil || set.Stop("a.c") != nil {
+		t.Errorf("Stop: %v, %v, %v", set.Stop("a.b"), set.Stop("a.c"), err)
+	}
+}
