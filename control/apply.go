@@ -68,25 +68,42 @@ func (r *Registry) Apply(ctx context.Context, set Set) (Difference, error) {
 	defer s.changing.Unlock()
 	record := audit.Record{Decision: decisionConfig, Actor: set.Actor, Rule: set.Source, Config: set.Hash}
 	rows, added, d, err := r.compare(set)
-	if err != nil {
-		err = r.refuse(ctx, record, fmt.Errorf("%s: %w", strings.TrimSpace("configuration "+set.Hash), err))
-		r.ReloadFailed(err)
+	if err := r.settle(ctx, record, rows, added, d, err); err != nil {
 		return Difference{}, err
 	}
-	record.Validation = clip(d.String())
-	if err := r.record(ctx, record); err != nil {
-		err = fmt.Errorf("%s: %w", strings.TrimSpace("configuration "+set.Hash), err)
+	return d, nil
+}
+
+// settle puts a table in force that makes a difference, unless it is mistaken or cannot be recorded. changing is held.
+func (r *Registry) settle(ctx context.Context, record audit.Record, rows []*row, added []*Operation, d Difference, mistakes error) error {
+	err := mistakes
+	if err != nil {
+		err = r.refuse(ctx, record, fmt.Errorf("%s: %w", strings.TrimSpace("configuration "+record.Config), err))
+	} else {
+		record.Validation = clip(d.String())
+		if err = r.record(ctx, record); err != nil {
+			err = fmt.Errorf("%s: %w", strings.TrimSpace("configuration "+record.Config), err)
+		}
+	}
+	if err != nil {
 		r.ReloadFailed(err)
-		return Difference{}, err
+		return err
 	}
 	r.publish(rows, added...)
+	r.Reloaded(record.Config, d.String())
+	return nil
+}
+
+// Reloaded says that a configuration is in force, and what changed with it, for views, health, log and live tail. Apply does
+// so by itself: it is for what a program exchanges without the registry.
+func (r *Registry) Reloaded(hash, changed string) {
+	s := r.state()
 	s.mu.Lock()
-	s.config.Hash, s.config.Loaded, s.config.Good, s.config.Errors = set.Hash, time.Now(), true, nil
+	s.config.Hash, s.config.Loaded, s.config.Good, s.config.Errors = hash, time.Now(), true, nil
 	s.config.Reloads++
 	s.configured = true
 	s.mu.Unlock()
-	r.logConfig(set.Hash, d)
-	return d, nil
+	r.logConfig(hash, changed)
 }
 
 // ReloadFailed says that a configuration could not be used. What is in force stays; views and health show the errors.
@@ -145,8 +162,12 @@ func (r *Registry) compare(set Set) (rows []*row, added []*Operation, d Differen
 }
 
 // rebase returns the row of an operation with another base, and adds to the difference.
-func (r *Registry) rebase(o *Operation, old *row, base *retry.Policy, set Set, d *Difference) (*row, error) {
-	next := &row{base: base, component: set.Components[o.name], timing: set.Timing, version: 1}
+func (r *Registry) rebase(o *Operation, old *row, program *retry.Policy, set Set, d *Difference) (*row, error) {
+	base, err := r.ordered(o.name, program)
+	if err != nil {
+		return nil, err
+	}
+	next := &row{program: program, base: base, component: set.Components[o.name], timing: set.Timing, version: 1}
 	if old == nil {
 		d.Added = append(d.Added, o.name)
 		return next, r.override(o, next, nil)

@@ -115,6 +115,9 @@ func (f *Fleet) obey(ctx context.Context, data []byte) error {
 			return err
 		}
 	}
+	if o.Config != nil {
+		f.Registry.follow(ctx, *o.Config) // which tells what it refuses
+	}
 	f.tune(ctx, &o)
 	f.mu.Lock()
 	f.state.Version = o.Version

@@ -21,6 +21,7 @@ type Orders struct {
 	Epochs   map[string]uint64    `json:"epochs"`             // of the scopes in Stops
 	Released map[string]Released  `json:"released,omitempty"` // how scopes that are not stopped any more were released
 	Tunes    map[string]TuneOrder `json:"tunes,omitempty"`    // by operation
+	Config   *ConfigOrder         `json:"config,omitempty"`   // nil: the control plane has no configuration
 }
 
 // Released says who let go of a scope.

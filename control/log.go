@@ -50,9 +50,9 @@ func (r *Registry) logStop(c halt.Record) {
 	r.log(level, "emergency stop", attrs...)
 }
 
-func (r *Registry) logConfig(hash string, d Difference) {
-	r.log(slog.LevelInfo, "config reloaded", slog.String("hash", hash), slog.String("changed", d.String()))
-	r.Note(Note{Kind: "config", Text: "reloaded: " + d.String()})
+func (r *Registry) logConfig(hash, changed string) {
+	r.log(slog.LevelInfo, "config reloaded", slog.String("hash", hash), slog.String("changed", changed))
+	r.Note(Note{Kind: "config", Text: "reloaded: " + changed})
 }
 
 func (r *Registry) logRefused(err error) {

@@ -22,6 +22,8 @@ import (
 //	 ▲ ◀──────────────────┘   empty values revert
 //	 └── Apply: a new base; overrides stay, but for those that it now equals
 //
+// In a fleet, the configuration of the control plane changes fields of the base: see [ConfigOrder].
+//
 // An Operation comes from [Registry.AddOperation]. It is safe for concurrent use.
 type Operation struct {
 	name     string
@@ -38,7 +40,8 @@ type table struct{ rows []*row }
 // A row is what is in force for one operation.
 type row struct {
 	policy    *retry.Policy // base and override, counted
-	base      *retry.Policy
+	program   *retry.Policy // what the program or its configuration says
+	base      *retry.Policy // program, with what the configuration of the control plane says
 	override  map[string]string
 	component string
 	timing    Timing
@@ -93,7 +96,12 @@ func (r *Registry) AddTimed(component string, base *retry.Policy, timing Timing)
 		return nil, err
 	}
 	copied := *base
-	rows = append(rows, r.row(o, &row{base: &copied, component: component, timing: timing, version: 1}, &copied))
+	w := &row{program: &copied, component: component, timing: timing, version: 1}
+	if w.base, err = r.ordered(base.Name, &copied); err != nil {
+		w.base = &copied
+		r.ReloadFailed(fmt.Errorf("%s: what the control plane's configuration says is not in force: %w", base.Name, err))
+	}
+	rows = append(rows, r.row(o, w, w.base))
 	r.publish(rows, o)
 	return o, nil
 }

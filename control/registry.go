@@ -61,7 +61,9 @@ type live struct {
 	tail  tail
 	table atomic.Pointer[table] // policies in force
 
-	changing sync.Mutex // held for whole commands that change policies
+	changing sync.Mutex  // held for whole commands that change policies
+	orders   ConfigOrder // of the control plane, as far as they are in force; guarded by changing
+	heard    string      // the hash of the last ones, in force or not; guarded by changing
 
 	mu         sync.Mutex // guards what follows
 	operations map[string]*Operation

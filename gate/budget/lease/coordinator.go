@@ -35,7 +35,7 @@ const (
 // A new coordinator cannot know what another lent before it. So it begins with nothing, and
 // neither lends nor takes for Valid·(1+Drift). It must be given a higher Epoch.
 //
-// It is safe for concurrent use. The fields are not modified while in use.
+// It is safe for concurrent use. The fields are not modified while in use, but by Change.
 type Coordinator struct {
 	Budget    string
 	Epoch     uint64        // at the start; 0 means 1
@@ -223,6 +223,18 @@ func (c *Coordinator) Stop(now time.Time) {
 	for _, l := range c.known {
 		l.held, l.grant.Tokens, l.grant.Epoch = 0, 0, c.epoch
 	}
+}
+
+// Change gives the bucket another capacity and floor, with their defaults. It keeps its tokens as far as they fit, and
+// gets none.
+func (c *Coordinator) Change(capacity, floor int64, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now = c.advance(now); now.After(c.filled) {
+		c.filled = now // a floor of before, which may have been none, has come in
+	}
+	c.Capacity, c.Floor = capacity, floor
+	c.fill(0)
 }
 
 // Resume lends again.

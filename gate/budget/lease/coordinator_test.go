@@ -157,3 +157,14 @@ func TestProcesses(t *testing.T) {
 	same(t, "b known", c.Grant(want("b", 4, 1000), at(131)).Tokens, int64(0))
 	same(t, "processes", c.State(at(131)).Processes, 2)
 }
+
+// A bucket that is changed keeps what is in it, as far as it fits, and gets nothing.
+func TestChange(t *testing.T) {
+	c := serving(t, &Coordinator{Floor: 1000, Capacity: 100_000}, 60_000)
+	c.Grant(want("a", 1, 3000), at(0))
+	c.Change(50_000, 0, at(2)) // the floor of 2 s still comes in
+	same(t, "smaller", c.State(at(2)), State{Epoch: 1, Tokens: 50_000, Lent: 3000, Processes: 1})
+	c.Change(200_000, 500, at(4))
+	same(t, "larger", c.State(at(4)).Tokens, int64(50_000))
+	same(t, "later", c.State(at(6)).Tokens, int64(51_000))
+}
