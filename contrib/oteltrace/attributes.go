@@ -68,12 +68,14 @@ func errorType(err error) string {
 
 // wrapper says that errors of a type only wrap, or are but a text.
 func wrapper(kind string) bool {
-	return kind == "*retry.marked" || strings.HasPrefix(kind, "*fmt.") || strings.HasPrefix(kind, "*errors.")
+	return strings.HasPrefix(kind, "*retry.") || strings.HasPrefix(kind, "*fmt.") || strings.HasPrefix(kind, "*errors.")
 }
 
 // unwrap returns the error within err, or the first of several.
 func unwrap(err error) error {
 	switch x := err.(type) {
+	case *retry.Error: // of a call below
+		return cmp.Or(x.Last, x.Reason)
 	case interface{ Unwrap() error }:
 		return x.Unwrap()
 	case interface{ Unwrap() []error }:

@@ -110,10 +110,10 @@ func TestObserverOfPolicyIsTold(t *testing.T) {
 	r := record()
 	ctx, _ := r.incoming(t.Context())
 	p := hasty()
-	o := &plain{}
+	o, tracer := &plain{}, &oteltrace.Tracer{}
 	p.Observer = o
-	_ = oteltrace.Run(ctx, nil, p, func(context.Context) error { return nil })
-	_ = oteltrace.Run(ctx, nil, p, func(context.Context) error { return busy() })
+	_ = oteltrace.Run(ctx, tracer, p, func(context.Context) error { return nil })
+	_ = oteltrace.Run(ctx, tracer, p, func(context.Context) error { return busy() })
 	if len(o.events) != 4 {
 		t.Fatalf("the policy's observer was told %d events; want 1 of the first call and 3 of the second", len(o.events))
 	}
@@ -173,8 +173,16 @@ func TestNotRecording(t *testing.T) {
 		err = busy()
 	}
 	_ = retry.Run(ctx, p, fail)
+
+	ctx, _ = r.incoming(t.Context())
+	p.Observer = nil
+	_ = oteltrace.Run(ctx, nil, p, fail)
+	_, _ = oteltrace.Do(ctx, nil, p, func(context.Context) (int, error) { return 0, busy() })
+	for range oteltrace.Attempts(ctx, nil, p, &err) {
+		err = busy()
+	}
 	if n := len(r.GetSpans()); n != 0 || !errors.Is(err, errBusy) {
-		t.Errorf("%d spans, %v; want none where the incoming span is not recording", n, err)
+		t.Errorf("%d spans, %v; want none where the incoming span is not recording, or the Tracer is nil", n, err)
 	}
 }
 
@@ -182,22 +190,23 @@ func TestOddInput(t *testing.T) {
 	r := record()
 	ctx, _ := r.incoming(t.Context())
 	fn := func(context.Context) (int, error) { return 7, nil }
-	if _, err := oteltrace.Do(nil, nil, nil, fn); !errors.Is(err, retry.ErrNilContext) {
+	tracer := &oteltrace.Tracer{}
+	if _, err := oteltrace.Do(nil, tracer, nil, fn); !errors.Is(err, retry.ErrNilContext) {
 		t.Errorf("Do with a nil context: %v; want %v", err, retry.ErrNilContext)
 	}
-	if _, err := oteltrace.Do[int](ctx, nil, nil, nil); !errors.Is(err, retry.ErrNilFunc) {
+	if _, err := oteltrace.Do[int](ctx, tracer, nil, nil); !errors.Is(err, retry.ErrNilFunc) {
 		t.Errorf("Do with a nil function: %v; want %v", err, retry.ErrNilFunc)
 	}
-	if err := oteltrace.Run(ctx, nil, nil, nil); !errors.Is(err, retry.ErrNilFunc) {
+	if err := oteltrace.Run(ctx, tracer, nil, nil); !errors.Is(err, retry.ErrNilFunc) {
 		t.Errorf("Run with a nil function: %v; want %v", err, retry.ErrNilFunc)
 	}
-	if v, err := oteltrace.Do(ctx, nil, nil, fn); v != 7 || err != nil {
-		t.Errorf("Do with a nil Tracer and Source = %d, %v; want 7", v, err)
+	if v, err := oteltrace.Do(ctx, tracer, nil, fn); v != 7 || err != nil {
+		t.Errorf("Do with a nil Source = %d, %v; want 7", v, err)
 	}
-	if v, err := oteltrace.Do(ctx, nil, (*retry.Policy)(nil), fn); v != 7 || err != nil {
+	if v, err := oteltrace.Do(ctx, tracer, (*retry.Policy)(nil), fn); v != 7 || err != nil {
 		t.Errorf("Do with a nil Policy = %d, %v; want 7", v, err)
 	}
-	for range oteltrace.Attempts(ctx, nil, nil, nil) {
+	for range oteltrace.Attempts(ctx, tracer, nil, nil) {
 		break // which the engine takes as the end of the call
 	}
 	if n := len(r.GetSpans()); n != 2 {
@@ -336,7 +345,7 @@ func TestLinks(t *testing.T) {
 	if same := oteltrace.WithLinks(linked, ref, "x"); same != linked {
 		t.Error("WithLinks without a new link made a new context")
 	}
-	_ = oteltrace.Run(linked, nil, hasty(), func(context.Context) error { return errBusy })
+	_ = oteltrace.Run(linked, &oteltrace.Tracer{}, hasty(), func(context.Context) error { return errBusy })
 	span.End()
 	for _, s := range r.GetSpans() {
 		if s.Name != "venue.quote" {

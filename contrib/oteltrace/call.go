@@ -24,33 +24,35 @@ type call struct {
 	outer  context.Context // the caller's
 	began  time.Time       // the zero time if only events tell
 	tracer trace.Tracer
-	parent trace.Span // nil before the first failure
-	span   trace.Span // of the attempt under way, if it was begun before it ended
-	name   string     // of the spans of attempts
+	parent trace.Span      // nil before the first failure
+	below  context.Context // outer with parent
+	span   trace.Span      // of the attempt under way, if it was begun before it ended
+	name   string          // of the spans of attempts
 }
 
 // open begins the span of the call, unless it has begun.
-func (c *call) open(p *retry.Policy, at time.Time) {
+func (c *call) open(p *retry.Policy, began time.Time) {
 	if c.parent != nil {
 		return
 	}
 	c.tracer = c.t.of(c.outer)
 	c.name = name(p) + " attempt"
-	options := make([]trace.SpanStartOption, 0, 4)
-	options = append(options, internal, trace.WithTimestamp(at), trace.WithAttributes(policyKey.String(p.Name)))
+	options := append(make([]trace.SpanStartOption, 0, 4), internal, trace.WithTimestamp(began), trace.WithAttributes(policyKey.String(p.Name)))
 	if links := linksOf(c.outer); len(links) > 0 {
 		options = append(options, trace.WithLinks(links...))
 	}
-	_, c.parent = c.tracer.Start(c.outer, name(p), options...)
+	c.below, c.parent = c.tracer.Start(c.outer, name(p), options...)
 }
 
-// begin begins the span of attempt n below ctx.
-func (c *call) begin(ctx context.Context, n int, at trace.SpanStartEventOption) (context.Context, trace.Span) {
+// begin begins the span of attempt n, which starts now and runs in the context returned.
+func (c *call) begin(ctx context.Context, n int) context.Context {
 	ctx = trace.ContextWithSpan(ctx, c.parent)
 	if c.t.HTTP && n == 1 {
-		return c.tracer.Start(ctx, c.name, client, at)
+		ctx, c.span = c.tracer.Start(ctx, c.name, client)
+	} else {
+		ctx, c.span = c.tracer.Start(ctx, c.name, client, trace.WithAttributes(c.number(n)))
 	}
-	return c.tracer.Start(ctx, c.name, client, at, trace.WithAttributes(c.number(n)))
+	return ctx
 }
 
 // number is the attribute that counts attempts.
@@ -68,43 +70,57 @@ func (c *call) event(ctx context.Context, e retry.Event) {
 		began = e.At.Add(-e.Elapsed)
 	}
 	c.open(e.Policy, began)
+	at := trace.WithTimestamp(e.At) // the gates may have waited since
 	if !e.Told && e.State != retry.NotStarted {
-		c.ended(e, began)
+		c.ended(&e, began, at)
 	}
-	if e.Kind == retry.Retrying {
-		source := "policy"
-		if retry.Hint(e.Err) > 0 {
-			source = "hint"
-		}
-		c.parent.AddEvent(backoffEvent, trace.WithTimestamp(e.At), trace.WithAttributes(
-			attribute.Float64("delay_ms", float64(e.Wait)/float64(time.Millisecond)), attribute.String("source", source)))
+	if e.Kind == retry.Finished {
+		c.close(ctx, e)
 		return
 	}
-	c.close(ctx, e)
+	source := "policy"
+	if retry.Hint(e.Err) > 0 {
+		source = "hint"
+	}
+	c.parent.AddEvent(backoffEvent, at, trace.WithAttributes(
+		attribute.Float64("delay_ms", float64(e.Wait)/float64(time.Millisecond)), attribute.String("source", source)))
 }
 
 // ended ends the span of the attempt that ended, which it begins if nobody did.
-func (c *call) ended(e retry.Event, began time.Time) {
+func (c *call) ended(e *retry.Event, began time.Time, at trace.SpanEventOption) {
+	var room [4]attribute.KeyValue
+	attributes := room[:0]
 	span := c.span
-	if c.span = nil; span == nil {
-		if e.Attempts > 1 {
-			began = e.At.Add(-e.Took)
-		}
-		_, span = c.begin(c.outer, e.Attempts, trace.WithTimestamp(began))
-		if c.began.IsZero() && e.Partial && e.Attempts == 1 {
-			span.SetAttributes(untimedKey.Bool(true))
-		}
+	if span == nil && (e.Attempts > 1 || !c.t.HTTP) {
+		attributes = append(attributes, c.number(e.Attempts))
+	}
+	if span == nil && c.began.IsZero() && e.Partial && e.Attempts == 1 {
+		attributes = append(attributes, untimedKey.Bool(true))
 	}
 	switch e.State {
 	case retry.Succeeded:
 	case retry.Panicked: // Err and Class are those of the attempt before
-		span.SetAttributes(errorKey.String("panic"))
+		attributes = append(attributes, errorKey.String("panic"))
+	default:
+		attributes = append(attributes, errorKey.String(errorType(e.Err)), classKey.String(e.Class.String()))
+	}
+	if span == nil {
+		if e.Attempts > 1 {
+			began = e.At.Add(-e.Took)
+		}
+		_, span = c.tracer.Start(c.below, c.name, client, trace.WithTimestamp(began), trace.WithAttributes(attributes...))
+	} else if len(attributes) > 0 {
+		span.SetAttributes(attributes...)
+	}
+	switch e.State {
+	case retry.Succeeded:
+	case retry.Panicked:
 		span.SetStatus(codes.Error, retry.ErrPanicked.Error())
 	default:
-		span.SetAttributes(errorKey.String(errorType(e.Err)), classKey.String(e.Class.String()))
 		span.SetStatus(codes.Error, c.t.text(e.Err))
 	}
-	span.End(trace.WithTimestamp(e.At))
+	span.End(at)
+	c.span = nil
 }
 
 // close ends the span of the call.
@@ -119,7 +135,7 @@ func (c *call) close(ctx context.Context, e retry.Event) {
 	if !e.Succeeded() {
 		c.parent.SetStatus(codes.Error, c.t.text(e.Reason))
 	}
-	c.parent.End(trace.WithTimestamp(e.At))
+	c.parent.End()
 }
 
 // refused says that a part, or the time, and not the error, was why there was no further attempt.

@@ -10,9 +10,20 @@ import (
 	"github.com/relent-go/relent/retry"
 )
 
-// Do is [retry.Do] with spans: see the package comment. Where the span in ctx is not recording, it adds one look at it.
+// Do is [retry.Do] with spans: see the package comment. Where the span in ctx is not recording, it adds one look at it;
+// with a nil Tracer, which makes no spans, not even that.
 func Do[T any](ctx context.Context, t *Tracer, s retry.Source, fn func(context.Context) (T, error)) (T, error) {
-	if fn == nil || ctx == nil || !trace.SpanFromContext(ctx).IsRecording() {
+	if t != nil && trace.SpanFromContext(ctx).IsRecording() {
+		return spanned(ctx, t, s, fn)
+	}
+	return retry.Do(ctx, s, fn)
+}
+
+// spanned is apart from Do, so that a call without spans does not pay for its frame.
+//
+//go:noinline
+func spanned[T any](ctx context.Context, t *Tracer, s retry.Source, fn func(context.Context) (T, error)) (T, error) {
+	if fn == nil {
 		return retry.Do(ctx, s, fn)
 	}
 	c := t.draw(ctx, s)
@@ -21,7 +32,7 @@ func Do[T any](ctx context.Context, t *Tracer, s retry.Source, fn func(context.C
 
 // Run is [Do] for a function without a value.
 func Run(ctx context.Context, t *Tracer, s retry.Source, fn func(context.Context) error) error {
-	if fn == nil || ctx == nil || !trace.SpanFromContext(ctx).IsRecording() {
+	if fn == nil || t == nil || !trace.SpanFromContext(ctx).IsRecording() {
 		return retry.Run(ctx, s, fn)
 	}
 	c := t.draw(ctx, s)
@@ -30,7 +41,7 @@ func Run(ctx context.Context, t *Tracer, s retry.Source, fn func(context.Context
 
 // Attempts is [retry.Attempts] with spans.
 func Attempts(ctx context.Context, t *Tracer, s retry.Source, err *error) iter.Seq[context.Context] {
-	if ctx == nil || !trace.SpanFromContext(ctx).IsRecording() {
+	if t == nil || !trace.SpanFromContext(ctx).IsRecording() {
 		return retry.Attempts(ctx, s, err)
 	}
 	return func(yield func(context.Context) bool) {
@@ -55,14 +66,8 @@ type drawn struct {
 
 var _ retry.Meter = (*drawn)(nil)
 
-// none stands for a nil Tracer.
-var none Tracer
-
 // draw begins a call below a span that is recording.
 func (t *Tracer) draw(ctx context.Context, s retry.Source) *drawn {
-	if t == nil {
-		t = &none
-	}
 	p := (*retry.Policy)(nil)
 	if s != nil {
 		p = s.Current()
@@ -82,8 +87,7 @@ func (c *drawn) attempt(ctx context.Context) context.Context {
 		}
 		c.open(c.original, c.began)
 	}
-	ctx, c.span = c.begin(ctx, c.attempts, trace.WithTimestamp(time.Now()))
-	return ctx
+	return c.begin(ctx, c.attempts)
 }
 
 // Begin implements [retry.Meter].

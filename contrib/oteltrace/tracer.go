@@ -15,8 +15,8 @@ import (
 // scope names the instrumentation.
 const scope = "github.com/relent-go/relent/contrib/oteltrace"
 
-// A Tracer makes spans of calls: see the package comment. The zero value is ready. A nil Tracer is one, too, in [Do], [Run] and
-// [Attempts]. It is safe for concurrent use and must not be copied after first use.
+// A Tracer makes spans of calls: see the package comment. The zero value is ready. [Do], [Run] and
+// [Attempts] take a nil Tracer for one that is switched off. It is safe for concurrent use and must not be copied after first use.
 type Tracer struct {
 	Provider   trace.TracerProvider // of the spans; nil means that of the incoming span
 	AlwaysSpan bool                 // calls that succeed at once have spans, too
