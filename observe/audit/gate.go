@@ -105,6 +105,9 @@ func outcome(s retry.State, unknown bool) Outcome {
 	return Panicked
 }
 
+// SkipsFirstTryOf says to package control that calls of a policy which succeed at once are not recorded, and need not be told.
+func (l *Log) SkipsFirstTryOf(p *retry.Policy) bool { return !l.All && !l.order(p) }
+
 // Observe implements [retry.Observer].
 func (l *Log) Observe(ctx context.Context, e retry.Event) {
 	order := l.order(e.Policy)

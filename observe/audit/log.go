@@ -37,7 +37,7 @@ type Log struct {
 	Chain  string // one that no other process writes, or the store orders the writers; empty means main
 	Node   string // in each record, as are Build and Config
 	Build  string
-	Config string // hash of the configuration
+	Config string // hash of the configuration, for records that name none themselves
 
 	Orders   func(*retry.Policy) bool       // nil means those that are not Idempotent; it must be quick
 	Describe func(context.Context, *Record) // adds what the log does not know, such as the state of a breaker; nil adds nothing
@@ -178,7 +178,7 @@ func (l *Log) complete(r Record) Record {
 	if r.Mono == 0 {
 		r.Mono = r.Time.Sub(l.base)
 	}
-	r.Node, r.Build, r.Config = l.Node, l.Build, l.Config
+	r.Node, r.Build, r.Config = l.Node, l.Build, or(r.Config, l.Config)
 	r.Decision = or(r.Decision, End)
 	return r.Bounded()
 }

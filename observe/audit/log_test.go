@@ -595,6 +595,43 @@ func TestObserve(t *testing.T) {
 	})
 }
 
+// Who is asked before need not tell what is not recorded.
+func TestSkipsFirstTry(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		log  *audit.Log
+		p    *retry.Policy
+		want bool
+	}{
+		{"reads", &audit.Log{}, reads, true},
+		{"orders", &audit.Log{}, orders, false},
+		{"reads, all", &audit.Log{All: true}, reads, false},
+		{"reads that count as orders", &audit.Log{Orders: func(*retry.Policy) bool { return true }}, reads, false},
+	} {
+		if got := test.log.SkipsFirstTryOf(test.p); got != test.want {
+			t.Errorf("%s: %v; want %v", test.name, got, test.want)
+		}
+	}
+}
+
+// A record about another configuration than the log's keeps its hash.
+func TestConfigOfARecord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := kept(t)
+		l := started(t, &audit.Log{Store: s, Config: "old"})
+		for _, hash := range []string{"", "new"} {
+			if err := l.Record(t.Context(), audit.Record{Decision: "config", Config: hash}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		l.Close()
+		list, _, err := s.Query(t.Context(), audit.Filter{}, audit.Cursor{}, 10)
+		if err != nil || len(list) != 3 || list[1].Config != "old" || list[2].Config != "new" { // after one that warms up
+			t.Errorf("%+v, %v; want old and new", list, err)
+		}
+	})
+}
+
 func TestHowAttemptsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := kept(t)
