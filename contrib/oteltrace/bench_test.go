@@ -69,7 +69,8 @@ func (bare) Observe(context.Context, retry.Event) {}
 // BenchmarkOn is what a sampled call costs, by how many attempts it needs: beside the same spans, attributes and events written by
 // hand around the same call.
 func BenchmarkOn(b *testing.B) {
-	provider := sdktrace.NewTracerProvider()
+	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(discard{}))
+	defer func() { _ = provider.Shutdown(context.Background()) }()
 	tracer := provider.Tracer("bench")
 	ctx, _ := tracer.Start(b.Context(), "incoming")
 	p := hasty()
@@ -96,6 +97,12 @@ func BenchmarkOn(b *testing.B) {
 }
 
 var errBusyMarked = busy()
+
+// discard exports nowhere.
+type discard struct{}
+
+func (discard) ExportSpans(context.Context, []sdktrace.ReadOnlySpan) error { return nil }
+func (discard) Shutdown(context.Context) error                             { return nil }
 
 // byHand is how a program makes these spans without the package.
 func byHand(ctx context.Context, tracer trace.Tracer, p *retry.Policy, n *int, failing func(*int) error) {

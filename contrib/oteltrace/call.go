@@ -16,7 +16,17 @@ import (
 var (
 	internal = trace.WithSpanKind(trace.SpanKindInternal)
 	client   = trace.WithSpanKind(trace.SpanKindClient)
+	tries    = numbers(attemptKey, 0)
+	resends  = numbers(resendKey, -1)
 )
+
+// numbers are the attributes that count the usual attempts.
+func numbers(key attribute.Key, add int) (all [8]trace.SpanStartOption) {
+	for i := range all {
+		all[i] = trace.WithAttributes(key.Int(i + add))
+	}
+	return all
+}
 
 // A call is the spans of one call. It belongs to the goroutine that makes the call.
 type call struct {
@@ -46,11 +56,18 @@ func (c *call) open(p *retry.Policy, began time.Time) {
 
 // begin begins the span of attempt n, which starts now and runs in the context returned.
 func (c *call) begin(ctx context.Context, n int) context.Context {
-	ctx = trace.ContextWithSpan(ctx, c.parent)
-	if c.t.HTTP && n == 1 {
+	if !c.t.AlwaysSpan { // else the call was made below it
+		ctx = trace.ContextWithSpan(ctx, c.parent)
+	}
+	switch {
+	case c.t.HTTP && n == 1:
 		ctx, c.span = c.tracer.Start(ctx, c.name, client)
-	} else {
+	case n >= len(tries):
 		ctx, c.span = c.tracer.Start(ctx, c.name, client, trace.WithAttributes(c.number(n)))
+	case c.t.HTTP:
+		ctx, c.span = c.tracer.Start(ctx, c.name, client, resends[n])
+	default:
+		ctx, c.span = c.tracer.Start(ctx, c.name, client, tries[n])
 	}
 	return ctx
 }
@@ -88,29 +105,15 @@ func (c *call) event(ctx context.Context, e retry.Event) {
 
 // ended ends the span of the attempt that ended, which it begins if nobody did.
 func (c *call) ended(e *retry.Event, began time.Time, at trace.SpanEventOption) {
-	var room [4]attribute.KeyValue
-	attributes := room[:0]
 	span := c.span
-	if span == nil && (e.Attempts > 1 || !c.t.HTTP) {
-		attributes = append(attributes, c.number(e.Attempts))
-	}
-	if span == nil && c.began.IsZero() && e.Partial && e.Attempts == 1 {
-		attributes = append(attributes, untimedKey.Bool(true))
-	}
-	switch e.State {
-	case retry.Succeeded:
-	case retry.Panicked: // Err and Class are those of the attempt before
-		attributes = append(attributes, errorKey.String("panic"))
-	default:
-		attributes = append(attributes, errorKey.String(errorType(e.Err)), classKey.String(e.Class.String()))
-	}
+	c.span = nil
 	if span == nil {
 		if e.Attempts > 1 {
 			began = e.At.Add(-e.Took)
 		}
-		_, span = c.tracer.Start(c.below, c.name, client, trace.WithTimestamp(began), trace.WithAttributes(attributes...))
-	} else if len(attributes) > 0 {
-		span.SetAttributes(attributes...)
+		_, span = c.tracer.Start(c.below, c.name, client, trace.WithTimestamp(began), trace.WithAttributes(c.facts(e)...))
+	} else if e.State != retry.Succeeded {
+		span.SetAttributes(failure(make([]attribute.KeyValue, 0, 2), e)...)
 	}
 	switch e.State {
 	case retry.Succeeded:
@@ -120,7 +123,29 @@ func (c *call) ended(e *retry.Event, began time.Time, at trace.SpanEventOption) 
 		span.SetStatus(codes.Error, c.t.text(e.Err))
 	}
 	span.End(at)
-	c.span = nil
+}
+
+// facts are the attributes of an attempt that has ended.
+func (c *call) facts(e *retry.Event) []attribute.KeyValue {
+	all := make([]attribute.KeyValue, 0, 4)
+	if e.Attempts > 1 || !c.t.HTTP {
+		all = append(all, c.number(e.Attempts))
+	}
+	if c.began.IsZero() && e.Partial && e.Attempts == 1 {
+		all = append(all, untimedKey.Bool(true))
+	}
+	return failure(all, e)
+}
+
+// failure appends how an attempt failed, if it did.
+func failure(all []attribute.KeyValue, e *retry.Event) []attribute.KeyValue {
+	switch e.State {
+	case retry.Succeeded:
+		return all
+	case retry.Panicked: // Err and Class are those of the attempt before
+		return append(all, errorKey.String("panic"))
+	}
+	return append(all, errorKey.String(errorType(e.Err)), classKey.String(e.Class.String()))
 }
 
 // close ends the span of the call.

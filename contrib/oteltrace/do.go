@@ -27,7 +27,7 @@ func spanned[T any](ctx context.Context, t *Tracer, s retry.Source, fn func(cont
 		return retry.Do(ctx, s, fn)
 	}
 	c := t.draw(ctx, s)
-	return retry.Do(ctx, &c.policy, func(ctx context.Context) (T, error) { return fn(c.attempt(ctx)) })
+	return retry.Do(c.below, &c.policy, func(ctx context.Context) (T, error) { return fn(c.attempt(ctx)) })
 }
 
 // Run is [Do] for a function without a value.
@@ -36,7 +36,7 @@ func Run(ctx context.Context, t *Tracer, s retry.Source, fn func(context.Context
 		return retry.Run(ctx, s, fn)
 	}
 	c := t.draw(ctx, s)
-	return retry.Run(ctx, &c.policy, func(ctx context.Context) error { return fn(c.attempt(ctx)) })
+	return retry.Run(c.below, &c.policy, func(ctx context.Context) error { return fn(c.attempt(ctx)) })
 }
 
 // Attempts is [retry.Attempts] with spans.
@@ -46,7 +46,7 @@ func Attempts(ctx context.Context, t *Tracer, s retry.Source, err *error) iter.S
 	}
 	return func(yield func(context.Context) bool) {
 		c := t.draw(ctx, s)
-		for ctx := range retry.Attempts(ctx, &c.policy, err) {
+		for ctx := range retry.Attempts(c.below, &c.policy, err) {
 			if !yield(c.attempt(ctx)) {
 				return
 			}
@@ -73,19 +73,19 @@ func (t *Tracer) draw(ctx context.Context, s retry.Source) *drawn {
 		p = s.Current()
 	}
 	p = p.Current()
-	c := &drawn{call: call{t: t, outer: ctx, began: time.Now()}, policy: *p, original: p, next: p.Observer}
+	c := &drawn{call: call{t: t, outer: ctx, below: ctx, began: time.Now()}, policy: *p, original: p, next: p.Observer}
 	c.meter, _ = p.Observer.(retry.Meter)
 	c.policy.Observer = c
+	if t.AlwaysSpan {
+		c.open(p, c.began)
+	}
 	return c
 }
 
 // attempt returns the context of the next attempt.
 func (c *drawn) attempt(ctx context.Context) context.Context {
-	if c.attempts++; c.attempts == 1 {
-		if !c.t.AlwaysSpan {
-			return ctx
-		}
-		c.open(c.original, c.began)
+	if c.attempts++; c.attempts == 1 && !c.t.AlwaysSpan {
+		return ctx // which has no span before it has failed
 	}
 	return c.begin(ctx, c.attempts)
 }
