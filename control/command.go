@@ -16,7 +16,8 @@ type Stop struct {
 	Drill   bool          `json:"drill,omitempty"`
 	Key     string        `json:"key,omitempty"` // of idempotency: the same key engages once
 	Actor   string        `json:"-"`             // who is signed in
-	Source  string        `json:"-"`
+	Claimed bool          `json:"-"`             // nobody signed in: it is who Actor says that it is
+	Source  string        `json:"-"`             // cli, dashboard, api
 }
 
 // A Resume asks to release a scope.
@@ -26,6 +27,7 @@ type Resume struct {
 	Reason   string `json:"reason"`
 	Actor    string `json:"-"` // who asks
 	Approver string `json:"-"` // who agrees: somebody else
+	Claimed  bool   `json:"-"` // as in Stop, of both
 	Source   string `json:"-"`
 }
 
@@ -36,6 +38,7 @@ type Tune struct {
 	Fields    map[string]string `json:"fields"`  // in their text form; an empty value reverts the field
 	Reason    string            `json:"reason"`
 	Actor     string            `json:"-"`
+	Claimed   bool              `json:"-"` // as in Stop
 	Source    string            `json:"-"`
 }
 
@@ -45,4 +48,15 @@ type Commander interface {
 	Stop(ctx context.Context, s Stop) (StopView, error)
 	Resume(ctx context.Context, r Resume) (StopView, error)
 	Tune(ctx context.Context, t Tune) (PolicyView, error)
+}
+
+// claimed stands in audit records behind the source of a command whose actor nobody checked.
+const claimed = " claimed"
+
+// Rule is what an audit record says of how a command came: its source, and whether its actor is only claimed to be who it is.
+func Rule(source string, isClaimed bool) string {
+	if isClaimed {
+		return source + claimed
+	}
+	return source
 }

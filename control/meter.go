@@ -183,17 +183,19 @@ func (c *counters) view(v *PolicyView) {
 }
 
 // quiet says that o has no use for calls that succeed at once.
-func quiet(o retry.Observer) bool {
+func quiet(o retry.Observer, p *retry.Policy) bool {
 	switch o := o.(type) {
 	case nil:
 		return true
 	case retry.Observers:
 		for _, one := range o {
-			if !quiet(one) {
+			if !quiet(one, p) {
 				return false
 			}
 		}
 		return true
+	case interface{ SkipsFirstTryOf(*retry.Policy) bool }:
+		return o.SkipsFirstTryOf(p)
 	case interface{ SkipsFirstTry() bool }:
 		return o.SkipsFirstTry()
 	}

@@ -79,6 +79,11 @@ type skips struct{ *seen }
 
 func (skips) SkipsFirstTry() bool { return true }
 
+// picky is an observer without use for those of reads.
+type picky struct{ *seen }
+
+func (picky) SkipsFirstTryOf(p *retry.Policy) bool { return p.Idempotent }
+
 // Whatever calls do, in any policy and any order: exactly one outcome each, and the numbers fit together.
 func TestInvariants(t *testing.T) {
 	for seed := range uint64(60) {
@@ -217,6 +222,8 @@ func TestTiming(t *testing.T) {
 		{"with a gate", control.AutoTiming, retry.Policy{Gates: []retry.Gate{&budget.Budget{}}}, func(n uint64) bool { return n == 1600 }, 10},
 		{"told", control.Sampled, retry.Policy{Observer: &seen{}}, func(n uint64) bool { return n == 1600 }, 10},
 		{"quiet", control.Sampled, retry.Policy{Observer: retry.Observers{&observe.Slog{Logger: slog.New(slog.DiscardHandler)}, nil, skips{&seen{}}}}, func(n uint64) bool { return n == 100 }, 0},
+		{"quiet about reads", control.Sampled, retry.Policy{Idempotent: true, Observer: picky{&seen{}}}, func(n uint64) bool { return n == 100 }, 0},
+		{"not about orders", control.Sampled, retry.Policy{Observer: picky{&seen{}}}, func(n uint64) bool { return n == 1600 }, 10},
 		{"not quiet", control.Sampled, retry.Policy{Observer: retry.Observers{&observe.Slog{Logger: slog.New(slog.DiscardHandler)}, &seen{}}}, func(n uint64) bool { return n == 1600 }, 10},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -74,7 +74,7 @@ func (o *Operation) about() PolicyView {
 
 // AddOperation registers an operation under the name of its policy, as a part of a component, which may be empty. The
 // policy is copied; its Observer is told what calls do, as ever, and calls that succeed at once cost it an event unless it
-// has a method SkipsFirstTry() bool that returns true. The timing is the policy's own choice: see [AutoTiming].
+// has a method SkipsFirstTry() bool, or SkipsFirstTryOf(*retry.Policy) bool, that returns true. The timing is the policy's own choice: see [AutoTiming].
 //
 // Errors are a name that is missing or registered already, and the policy's mistakes, joined.
 func (r *Registry) AddOperation(component string, base *retry.Policy) (*Operation, error) {
@@ -131,7 +131,7 @@ func (r *Registry) row(o *Operation, w *row, p *retry.Policy) *row {
 			timing = Always
 		}
 	}
-	policy.Observer = &meter{counters: o.counters, timing: timing, tell: !quiet(p.Observer), next: p.Observer, tail: &r.live.tail}
+	policy.Observer = &meter{counters: o.counters, timing: timing, tell: !quiet(p.Observer, p), next: p.Observer, tail: &r.live.tail}
 	w.policy = &policy
 	return w
 }

@@ -50,7 +50,7 @@ func (r *Registry) Stop(ctx context.Context, c Stop) (StopView, error) {
 	s := r.state()
 	c.Scope = cmp.Or(c.Scope, string(halt.Global))
 	record := audit.Record{
-		Decision: audit.Stop, Actor: c.Actor, Scope: clip(c.Scope), State: clip(c.State), Why: c.Reason, Ticket: c.Ticket, Rule: c.Source,
+		Decision: audit.Stop, Actor: c.Actor, Scope: clip(c.Scope), State: clip(c.State), Why: c.Reason, Ticket: c.Ticket, Rule: Rule(c.Source, c.Claimed),
 	}
 	tree, state, err := r.stoppable(c)
 	if err != nil {
@@ -66,7 +66,7 @@ func (r *Registry) Stop(ctx context.Context, c Stop) (StopView, error) {
 	case repeated && before.asked != c:
 		return StopView{}, r.refuse(ctx, record, fmt.Errorf("stop %s: %w: %q", c.Scope, ErrKey, c.Key))
 	case repeated:
-		record.Rule, record.Epoch = strings.TrimSpace(c.Source+" repeated"), before.view.Epoch
+		record.Rule, record.Epoch = strings.TrimSpace(record.Rule+" repeated"), before.view.Epoch
 		return before.view, errors.Join(before.err, r.record(ctx, record))
 	}
 	v, err := r.engage(tree, state, c)
@@ -95,7 +95,7 @@ func (r *Registry) stoppable(c Stop) (*halt.Tree, halt.State, error) {
 func (r *Registry) engage(tree *halt.Tree, state halt.State, c Stop) (StopView, error) {
 	scope := halt.Scope(c.Scope)
 	record, err := tree.Stop(halt.Command{
-		Scope: scope, State: state, Who: c.Actor, Why: c.Reason, Ticket: c.Ticket, Source: c.Source, Expires: c.Expires, Cancel: c.Cancel, Drill: c.Drill,
+		Scope: scope, State: state, Who: c.Actor, Why: c.Reason, Ticket: c.Ticket, Source: Rule(c.Source, c.Claimed), Expires: c.Expires, Cancel: c.Cancel, Drill: c.Drill,
 	})
 	if err != nil {
 		err = fmt.Errorf("stop %s: %w", scope, err)
@@ -104,7 +104,7 @@ func (r *Registry) engage(tree *halt.Tree, state halt.State, c Stop) (StopView, 
 		}
 	}
 	v := StopView{
-		Scope: string(record.Scope), State: state.String(), Drill: record.Drill, Epoch: record.Epoch, Actor: record.Who, Source: record.Source,
+		Scope: string(record.Scope), State: state.String(), Drill: record.Drill, Epoch: record.Epoch, Actor: record.Who, Source: c.Source,
 		Reason: record.Why, Ticket: record.Ticket, Since: record.At, Expires: record.Until,
 	}
 	return v, err
@@ -132,7 +132,7 @@ func (r *Registry) Resume(ctx context.Context, c Resume) (StopView, error) {
 	scope := halt.Scope(cmp.Or(c.Scope, string(halt.Global)))
 	if tree == nil {
 		record := audit.Record{
-			Decision: audit.Resume, Actor: c.Actor, Approver: c.Approver, Scope: clip(string(scope)), Why: c.Reason, Rule: c.Source, Epoch: c.Epoch,
+			Decision: audit.Resume, Actor: c.Actor, Approver: c.Approver, Scope: clip(string(scope)), Why: c.Reason, Rule: Rule(c.Source, c.Claimed), Epoch: c.Epoch,
 		}
 		return StopView{}, r.refuse(ctx, record, fmt.Errorf("resume %s: %w", scope, ErrNoStops))
 	}
@@ -166,7 +166,7 @@ func (k *clerk) Record(c halt.Record) error {
 			record.Rule, record.Decision = strings.TrimSpace(string(record.Decision)+" "+record.Rule), audit.Deny
 		}
 	} else if !c.Drill {
-		k.registry.live.commands.note(c.Scope, c.Source)
+		k.registry.live.commands.note(c.Scope, strings.TrimSuffix(c.Source, claimed))
 	}
 	k.registry.logStop(c)
 	k.registry.Note(Note{Kind: "stop", At: c.At, Target: string(c.Scope), Text: text})

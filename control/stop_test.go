@@ -248,3 +248,29 @@ func TestSourcesAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// Whose name nobody checked is recorded as such.
+func TestClaimedActors(t *testing.T) {
+	r, _, records := stoppable(t)
+	if _, err := r.AddOperation("", &retry.Policy{Name: "fetch"}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second is a repetition
+		v, err := r.Stop(t.Context(), control.Stop{Scope: "desk", Reason: "r", Actor: "ann", Claimed: true, Source: "cli", Key: "k"})
+		if err != nil || v.Source != "cli" {
+			t.Errorf("Stop = %+v, %v", v, err)
+		}
+	}
+	if got := r.View().Stops; len(got) != 1 || got[0].Source != "cli" {
+		t.Errorf("stops %+v", got)
+	}
+	r.Stop(t.Context(), control.Stop{Scope: "desk", State: "odd", Actor: "ann", Claimed: true, Source: "cli"})
+	r.Tune(t.Context(), control.Tune{Operation: "fetch", Actor: "ann", Claimed: true, Source: "cli"})
+	var rules []string
+	for _, one := range records.records {
+		rules = append(rules, one.Rule)
+	}
+	if got := strings.Join(rules, ", "); got != "cli claimed, cli claimed repeated, cli claimed, cli claimed" {
+		t.Errorf("rules %s", got)
+	}
+}

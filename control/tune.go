@@ -33,7 +33,7 @@ func (r *Registry) Tune(ctx context.Context, t Tune) (PolicyView, error) {
 	defer s.changing.Unlock()
 	o, next, err := r.tuned(t)
 	record := audit.Record{
-		Decision: decisionTune, Operation: clip(t.Operation), Actor: t.Actor, Why: t.Reason, Rule: t.Source,
+		Decision: decisionTune, Operation: clip(t.Operation), Actor: t.Actor, Why: t.Reason, Rule: Rule(t.Source, t.Claimed),
 		Validation: changes(t.Fields), Count: t.Version,
 	}
 	if err != nil {

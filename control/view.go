@@ -161,8 +161,8 @@ type ConfigView struct {
 	Loaded   time.Time `json:"loaded"`
 	Good     bool      `json:"good"` // the last reload succeeded
 	Errors   []string  `json:"errors,omitempty"`
-	Reloads  uint64    `json:"reloads"`
-	Failures uint64    `json:"failures"`
+	Reloads  uint64    `json:"reloads"`  // that succeeded
+	Failures uint64    `json:"failures"` // reloads that did not
 }
 
 // An InstanceView is one process of a fleet.

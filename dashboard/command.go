@@ -9,14 +9,18 @@ import (
 	"github.com/relent-go/relent/control"
 )
 
-const source = "dashboard"
-
 // commander returns who carries commands out, or says that nobody does.
 func (h *Handler) commander(w http.ResponseWriter) control.Commander {
 	if h.config.Commander == nil {
 		fail(w, http.StatusNotImplemented, "nothing here carries commands out: the program gave no Commander; use the command line")
 	}
 	return h.config.Commander
+}
+
+// claimed reports whether nobody checked that somebody is who the request says.
+func (h *Handler) claimed(r *http.Request) bool {
+	_, claims := Claimed(r)
+	return claims && h.config.Auth == nil
 }
 
 // answer writes what a command led to. What the commander refused conflicts with the state.
@@ -35,7 +39,8 @@ func (h *Handler) engage(w http.ResponseWriter, r *http.Request, who Identity) {
 	if c == nil || !decode(w, r, &s) {
 		return
 	}
-	s.Actor, s.Source, s.Key = who.Name, source, cmp.Or(s.Key, r.Header.Get("Idempotency-Key"))
+	s.Actor, s.Claimed, s.Source = who.Name, h.claimed(r), SourceOf(r)
+	s.Key = cmp.Or(s.Key, r.Header.Get("Idempotency-Key"))
 	if strings.TrimSpace(s.Reason) == "" {
 		fail(w, http.StatusBadRequest, "reason: is empty; say why, for whoever reads the audit log")
 		return
@@ -59,7 +64,8 @@ func (h *Handler) release(w http.ResponseWriter, r *http.Request, who Identity) 
 	if c == nil || !decode(w, r, &in) {
 		return
 	}
-	in.Resume.Actor, in.Resume.Source, in.Resume.Approver = who.Name, source, in.Approver
+	in.Resume.Actor, in.Resume.Source, in.Resume.Approver = who.Name, SourceOf(r), in.Approver
+	in.Resume.Claimed = h.config.Auth == nil // the approver's name, if not the other one
 	if h.config.Auth != nil && in.Approver != "" {
 		if !h.sessions.try("approver of "+who.Name, time.Now()) {
 			fail(w, http.StatusTooManyRequests, "approver: too many tries within a minute: wait a minute")
@@ -87,7 +93,7 @@ func (h *Handler) tune(w http.ResponseWriter, r *http.Request, who Identity) {
 	if c == nil || !decode(w, r, &t) {
 		return
 	}
-	t.Actor, t.Source = who.Name, source
+	t.Actor, t.Claimed, t.Source = who.Name, h.claimed(r), SourceOf(r)
 	v, err := c.Tune(r.Context(), t)
 	answer(w, v, err)
 }

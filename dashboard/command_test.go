@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -119,4 +120,45 @@ func TestAudit(t *testing.T) {
 		t.Errorf("verify = %s", got)
 	}
 	h.export(broken{w}, ask2("/api/v1/audit/export"), Identity{}) // ends when the browser has gone
+}
+
+// Where nobody signs in, who gives a name acts under it, and that it is a claim is known. How a command came is told truly.
+func TestClaimed(t *testing.T) {
+	f := &fake{}
+	h := newHandler(t, Config{Source: f, Commander: f})
+	plain := func(r *http.Request) { r.Header.Del("Origin"); r.Header.Del("Sec-Fetch-Site") }
+	for _, test := range []struct {
+		name        string
+		change      []func(*http.Request)
+		actor, from string
+		claimed     bool
+	}{
+		{"a page", nil, "local", "dashboard", false},
+		{"the command line", []func(*http.Request){plain, header("Relent-Actor", "ann"), header("Relent-Source", "cli")}, "ann", "cli", true},
+		{"a program", []func(*http.Request){plain}, "local", "api", false},
+		{"a program with a name", []func(*http.Request){plain, header("Relent-Actor", "bot")}, "bot", "api", true},
+		{"somebody who says that he is nobody", []func(*http.Request){plain, header("Relent-Actor", "local")}, "local", "api", false},
+		{"a page that says it is the command line", []func(*http.Request){header("Relent-Source", "cli")}, "local", "dashboard", false},
+		{"an odd name", []func(*http.Request){header("Relent-Actor", " a\tb\u202e  c "+strings.Repeat("ä", 200))}, "a b c " + strings.Repeat("ä", 61), "dashboard", true},
+	} {
+		ask(h, "POST", "/api/v1/stop", `{"scope":"s","state":"drain","reason":"x"}`, test.change...)
+		if s := f.stop; s.Actor != test.actor || s.Source != test.from || s.Claimed != test.claimed {
+			t.Errorf("stop by %s: %+v; want %s from %s, claimed %v", test.name, s, test.actor, test.from, test.claimed)
+		}
+		ask(h, "POST", "/api/v1/tune", `{"operation":"a"}`, test.change...)
+		if s := f.tune; s.Actor != test.actor || s.Source != test.from || s.Claimed != test.claimed {
+			t.Errorf("tune by %s: %+v; want %s from %s, claimed %v", test.name, s, test.actor, test.from, test.claimed)
+		}
+		ask(h, "POST", "/api/v1/resume", `{"scope":"s","reason":"x","approver":"olga"}`, test.change...)
+		if s := f.resume; s.Actor != test.actor || s.Source != test.from || !s.Claimed {
+			t.Errorf("release by %s: %+v; want %s from %s, claimed", test.name, s, test.actor, test.from)
+		}
+	}
+
+	// Who signs in is who the token says.
+	h = newHandler(t, Config{Source: f, Commander: f, Auth: everyone})
+	ask(h, "POST", "/api/v1/stop", `{"scope":"s","state":"drain","reason":"x"}`, as(operator), header("Relent-Actor", "ann"))
+	if f.stop.Actor != "otto" || f.stop.Claimed {
+		t.Errorf("with a token: %+v", f.stop)
+	}
 }

@@ -116,7 +116,8 @@ func (h *Handler) identify(r *http.Request, used bool) (Identity, bool) {
 		if a, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && !loopback(a.String()) {
 			return Identity{}, false
 		}
-		return Identity{"local", Admin}, true
+		name, _ := Claimed(r)
+		return Identity{name, Admin}, true
 	}
 	var hash [sha256.Size]byte
 	if b := bearer(r); b != "" {

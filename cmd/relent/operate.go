@@ -14,11 +14,16 @@ import (
 
 // newOperate makes the commands of operators: stop, resume, status, orders, doctor.
 func newOperate() []*cobra.Command {
+	return operate.New(program())
+}
+
+// program is what the commands of operators are a part of.
+func program() operate.Program {
 	p := operate.Program{Config: standingConfig, Colored: colored}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		p.Version = info.Main.Version
 	}
-	return operate.New(p)
+	return p
 }
 
 // standingConfig reads the configuration. There need not be one, unless somebody named it.

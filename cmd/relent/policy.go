@@ -12,6 +12,7 @@ import (
 	"github.com/relent-go/relent/backoff"
 	"github.com/relent-go/relent/cmd/internal/config"
 	"github.com/relent-go/relent/cmd/internal/config/policy"
+	"github.com/relent-go/relent/cmd/internal/operate"
 	"github.com/relent-go/relent/cmd/internal/rerun"
 	"github.com/relent-go/relent/retry"
 )
@@ -23,7 +24,7 @@ func newPolicy() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newCheck(), newExplain(), newDiff(), newSchema(), newRules())
+	cmd.AddCommand(newCheck(), newExplain(), newDiff(), newSchema(), newRules(), operate.NewApply(program()))
 	return cmd
 }
 

@@ -24,7 +24,11 @@ const serveHelp = `Watch and steer a fleet: dashboard, API, metrics, emergency s
 Processes connect to it through control.Fleet. It keeps its state in a database: several servers may share one, by
 the URL of a PostgreSQL, behind any load balancer. Addresses that other machines can reach need --tokens.
 
-The sections server, halt and budgets of the configuration are read once, at the start; flags come before them.`
+The configuration is followed while the server runs: after a change of the file, SIGHUP, relent policy apply and
+POST /api/v1/config/reload. What it says of policies reaches all processes of the fleet at once, below the overrides of
+operators, and the budgets that are lent change. A file with a mistake changes nothing, and neither does one that
+changes the sections server or halt: those are read once, at the start. Flags come before them. The other sections are
+for programs that read the file themselves.`
 
 const serveExample = `  relent serve
   relent serve --listen 0.0.0.0:8470 --tokens /etc/relent/tokens --host ops.example:8470
@@ -101,6 +105,9 @@ func serveDefaults(cmd *cobra.Command, c *server.Config) error {
 		c.Approvers, c.Designated = h.Approvers, h.Designated
 	}
 	c.Budgets = lent(file)
+	if c.File, err = follow(file); err != nil {
+		return &rerun.Exit{Code: exitInvalid, Err: fmt.Errorf("serve: %w", err)}
+	}
 	return nil
 }
 

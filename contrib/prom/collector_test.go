@@ -50,7 +50,7 @@ func full() control.View {
 		},
 		Findings: []control.FindingView{{Kind: "storm", Subject: "binance", Severity: "page"}},
 		Audit:    &control.AuditView{Records: 9, WriteErrors: 1, Broken: true},
-		Config:   &control.ConfigView{Loaded: at.Add(-time.Hour), Reloads: 3, Failures: 1},
+		Config:   &control.ConfigView{Loaded: at.Add(-time.Hour), Reloads: 2, Failures: 1},
 		Dropped:  map[string]uint64{"tail": 4}, Overflow: map[string]uint64{"policy": 2},
 	}
 }

@@ -92,7 +92,7 @@ var metrics = []metric{
 	}), "venue", "reason"),
 	counter("relent_config_reloads_total", "Loads of the configuration.", func(s *scrape, emit func(float64, ...string)) {
 		c := config(s)
-		emit(float64(c.Reloads-min(c.Reloads, c.Failures)), "ok")
+		emit(float64(c.Reloads), "ok")
 		emit(float64(c.Failures), "error")
 	}, "result"),
 	gauge("relent_config_last_reload_success", "1 if the last load of the configuration succeeded.", func(s *scrape, emit func(float64, ...string)) {

@@ -71,13 +71,14 @@ type Status struct {
 // A Watcher reads a file and keeps what it describes up to date. Nothing of a file with a mistake is applied: the set
 // in force stays. The fields are not modified after the first reload. It is safe for concurrent use.
 type Watcher struct {
-	Name    string                         // of the file
-	Lookup  func(string) (string, bool)    // finds environment variables; nil finds none
-	Publish func(next *Set, e Event) error // puts a set in force; an error refuses it; nil does nothing
-	Audit   func(Event)                    // is told of each reload that was not Unchanged; nil does nothing
-	Signals <-chan os.Signal               // each asks for a reload, as SIGHUP should; nil: none does
-	Settle  time.Duration                  // without a change of the file before it is read; 0 means 200 ms
-	Poll    time.Duration                  // how often to look without notice, as on network file systems; 0 means 30 s
+	Name      string                         // of the file
+	Lookup    func(string) (string, bool)    // finds environment variables; nil finds none
+	Publish   func(next *Set, e Event) error // puts a set in force; an error refuses it; nil does nothing
+	Audit     func(Event)                    // is told of each reload that was not Unchanged; nil does nothing
+	Recovered func(Event)                    // is told when the text in force was put back after a reload that was refused; nil does nothing
+	Signals   <-chan os.Signal               // each asks for a reload, as SIGHUP should; nil: none does
+	Settle    time.Duration                  // without a change of the file before it is read; 0 means 200 ms
+	Poll      time.Duration                  // how often to look without notice, as on network file systems; 0 means 30 s
 
 	current atomic.Pointer[Set]
 
@@ -144,7 +145,8 @@ func (w *Watcher) reload(source, actor string) Event {
 	}
 	e := Event{At: time.Now(), Source: source, Actor: actor, Result: Refused, Before: current.File.Hash}
 	e.Err = w.apply(&e, current)
-	status := w.Status()
+	before := w.Status()
+	status := before
 	switch {
 	case e.Err != nil:
 		w.tried = e.Hash + e.Err.Error()
@@ -157,6 +159,9 @@ func (w *Watcher) reload(source, actor string) Event {
 		status = Status{Hash: e.Hash, Loaded: e.At, Good: true, Reloads: status.Reloads + 1, Failures: status.Failures}
 	}
 	w.status.Store(&status)
+	if e.Result == Unchanged && !before.Good && w.Recovered != nil {
+		w.Recovered(e)
+	}
 	if e.Result != Unchanged && w.Audit != nil {
 		w.Audit(e)
 	}

@@ -116,6 +116,7 @@ func (c *client) ask(ctx context.Context, method, path, key string, in, out any)
 	if key != "" {
 		r.Header.Set("Idempotency-Key", key)
 	}
+	r.Header.Set("Relent-Source", "cli")
 	if c.token != "" {
 		r.Header.Set("Authorization", "Bearer "+c.token)
 	} else {

@@ -61,7 +61,7 @@ func (p *plane) Stop(ctx context.Context, c control.Stop) (view control.StopView
 		before, known := s.Keys[c.Key]
 		if c.Key != "" && known {
 			asked := c
-			asked.Actor, asked.Source = before.Asked.Actor, before.Asked.Source
+			asked.Actor, asked.Claimed, asked.Source = before.Asked.Actor, before.Asked.Claimed, before.Asked.Source
 			if asked != before.Asked {
 				return control.ErrKey
 			}
@@ -108,7 +108,7 @@ func (p *plane) Stop(ctx context.Context, c control.Stop) (view control.StopView
 		p.mu.Unlock()
 		err = errors.Join(p.adopt(version, *lost.next), fmt.Errorf("it is in force for the processes of this server only: %w", lost))
 	}
-	rule := c.Source
+	rule := control.Rule(c.Source, c.Claimed)
 	if repeated {
 		rule = strings.TrimSpace(rule + " repeated")
 	}
@@ -145,7 +145,7 @@ func (p *plane) record(ctx context.Context, r audit.Record, refused error) error
 func (p *plane) Resume(ctx context.Context, c control.Resume) (view control.StopView, err error) {
 	c.Scope = cmp.Or(c.Scope, string(halt.Global))
 	entry := audit.Record{
-		Decision: audit.Resume, Actor: c.Actor, Approver: c.Approver, Scope: c.Scope, Why: c.Reason, Rule: c.Source, Epoch: c.Epoch,
+		Decision: audit.Resume, Actor: c.Actor, Approver: c.Approver, Scope: c.Scope, Why: c.Reason, Rule: control.Rule(c.Source, c.Claimed), Epoch: c.Epoch,
 	}
 	recorded := false
 	err = p.update(ctx, func(s *shared) error {
@@ -213,7 +213,7 @@ func (p *plane) ask(ctx context.Context, c control.Resume) (r Request, err error
 		return nil
 	})
 	return r, p.record(ctx, audit.Record{
-		Decision: "request", Actor: c.Actor, Scope: c.Scope, Why: c.Reason, Rule: c.Source, Epoch: c.Epoch,
+		Decision: "request", Actor: c.Actor, Scope: c.Scope, Why: c.Reason, Rule: control.Rule(c.Source, c.Claimed), Epoch: c.Epoch,
 	}, wrap("resume "+c.Scope, err))
 }
 
@@ -233,10 +233,10 @@ func (p *plane) requests() []Request {
 }
 
 // approve carries a request out.
-func (p *plane) approve(ctx context.Context, id, approver, source string) (control.StopView, error) {
+func (p *plane) approve(ctx context.Context, id string, who caller) (control.StopView, error) {
 	for _, r := range p.requests() {
 		if r.ID == id {
-			return p.Resume(ctx, control.Resume{Scope: r.Scope, Epoch: r.Epoch, Reason: r.Reason, Actor: r.Requester, Approver: approver, Source: source})
+			return p.Resume(ctx, control.Resume{Scope: r.Scope, Epoch: r.Epoch, Reason: r.Reason, Actor: r.Requester, Approver: who.name, Claimed: who.claimed, Source: who.source})
 		}
 	}
 	return control.StopView{}, fmt.Errorf("request %s: %w", id, ErrRequest)
@@ -287,6 +287,6 @@ func (p *plane) Tune(ctx context.Context, c control.Tune) (view control.PolicyVi
 		all = append(all, name+": "+c.Fields[name])
 	}
 	return view, p.record(ctx, audit.Record{
-		Decision: "tune", Operation: c.Operation, Actor: c.Actor, Why: c.Reason, Rule: c.Source, Validation: strings.Join(all, ", "), Count: c.Version,
+		Decision: "tune", Operation: c.Operation, Actor: c.Actor, Why: c.Reason, Rule: control.Rule(c.Source, c.Claimed), Validation: strings.Join(all, ", "), Count: c.Version,
 	}, wrap("tune "+c.Operation, err))
 }

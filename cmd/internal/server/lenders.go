@@ -23,11 +23,10 @@ type Budget struct {
 // lenders lend budgets. Several servers share them by lending equal parts: when one comes or goes the others begin
 // anew, and lend nothing until the leases from before have run out.
 type lenders struct {
-	budgets map[string]Budget
-
-	mu     sync.Mutex
-	shares int
-	by     map[string]*lease.Coordinator
+	mu      sync.Mutex
+	budgets map[string]Budget // guarded by mu, as is what follows
+	shares  int
+	by      map[string]*lease.Coordinator
 }
 
 // share says how many servers lend.
@@ -40,13 +39,37 @@ func (l *lenders) share(n int) {
 	l.shares, l.by = n, map[string]*lease.Coordinator{}
 	now := time.Now()
 	for name, b := range l.budgets {
-		c := &lease.Coordinator{
-			Budget: name, Epoch: uint64(now.UnixMicro()),
-			Capacity: int64(b.Capacity * 1000 / float64(n)), Floor: int64(b.Floor * 1000 / float64(n)),
-		}
-		c.Start(now)
-		l.by[name] = c
+		l.by[name] = l.coordinator(name, b, now)
 	}
+}
+
+// change lends other budgets from now on. One that stays keeps its tokens as far as they fit.
+func (l *lenders) change(budgets map[string]Budget) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	by := map[string]*lease.Coordinator{}
+	for name, b := range budgets {
+		if by[name] = l.by[name]; by[name] == nil {
+			by[name] = l.coordinator(name, b, now)
+		} else if b != l.budgets[name] {
+			capacity, floor := l.part(b)
+			by[name].Change(capacity, floor, now)
+		}
+	}
+	l.budgets, l.by = budgets, by
+}
+
+// part is what this server lends of a budget, in milli-tokens. mu is held, as below.
+func (l *lenders) part(b Budget) (capacity, floor int64) {
+	return int64(b.Capacity * 1000 / float64(l.shares)), int64(b.Floor * 1000 / float64(l.shares))
+}
+
+func (l *lenders) coordinator(name string, b Budget, now time.Time) *lease.Coordinator {
+	c := &lease.Coordinator{Budget: name, Epoch: uint64(now.UnixMicro())}
+	c.Capacity, c.Floor = l.part(b)
+	c.Start(now)
+	return c
 }
 
 // grant answers requests; one for a budget that nobody lends is answered with nothing.

@@ -30,6 +30,7 @@ type shared struct {
 	Tunes    map[string]tuned            `json:"tunes,omitempty"`
 	Requests map[string]Request          `json:"requests,omitempty"` // releases that wait for a second person
 	Keys     map[string]key              `json:"keys,omitempty"`     // of stops that were engaged
+	Config   *control.ConfigOrder        `json:"config,omitempty"`   // of the server that was configured last; not modified
 }
 
 // A tuned is an override of an operation. One that was taken back stays, for its version.
@@ -127,7 +128,7 @@ func (p *plane) adopt(version uint64, s shared) error {
 	if err != nil {
 		return err
 	}
-	o := control.Orders{Version: version, Stops: s.Stops, Epochs: map[string]uint64{}, Released: s.Released, Tunes: map[string]control.TuneOrder{}}
+	o := control.Orders{Version: version, Stops: s.Stops, Epochs: map[string]uint64{}, Released: s.Released, Tunes: map[string]control.TuneOrder{}, Config: s.Config}
 	for _, status := range tree.Status() {
 		if status.Epoch > 0 {
 			o.Epochs[string(status.Scope)] = status.Epoch

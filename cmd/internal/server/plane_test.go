@@ -133,7 +133,7 @@ func TestApprovers(t *testing.T) {
 		t.Fatal(err)
 	}
 	stop() // somebody else stops it again: the request is for an epoch that is over
-	if _, err := p.approve(t.Context(), q.ID, "chief", "cli"); !errors.Is(err, halt.ErrEpoch) {
+	if _, err := p.approve(t.Context(), q.ID, caller{name: "chief"}); !errors.Is(err, halt.ErrEpoch) {
 		t.Errorf("approve = %v; want %v", err, halt.ErrEpoch)
 	}
 	if _, err := p.ask(t.Context(), control.Resume{Scope: "desk", Epoch: epoch + 1, Actor: "bob"}); !errors.Is(err, control.ErrIncomplete) {
@@ -146,7 +146,7 @@ func TestApprovers(t *testing.T) {
 		t.Errorf("ask = %v; want %v", err, ErrRequests)
 	}
 	list := p.requests()
-	if _, err := p.approve(t.Context(), list[len(list)-1].ID, "chief", "cli"); err != nil {
+	if _, err := p.approve(t.Context(), list[len(list)-1].ID, caller{name: "chief"}); err != nil {
 		t.Error(err)
 	}
 	if left := p.requests(); len(left) != 0 {

@@ -39,6 +39,7 @@ type Config struct {
 	Drain      time.Duration     // how long to answer "not ready" before the end; 0 means none
 	Log        *slog.Logger      // nil means slog.Default()
 	Registry   *control.Registry // of this process, shown beside the fleet; nil: none of its own
+	File       File              // is followed; nil: the configuration does not change
 }
 
 // Defaults of a Config.
@@ -81,6 +82,7 @@ type Server struct {
 	registry *control.Registry
 	plane    *plane
 	views    *instances
+	lend     *lenders
 	http     *http.Server
 	end      func() error
 }
@@ -129,8 +131,8 @@ func Run(ctx context.Context, c Config, ready func(*Server)) error {
 	if err != nil {
 		return err
 	}
-	lend := &lenders{budgets: c.Budgets}
-	lend.share(1)
+	s.lend = &lenders{budgets: c.Budgets}
+	s.lend.share(1)
 	present := servers{db.Documents(), c.Name}
 
 	// Everything below ends in the order: no new requests, streams say good-bye, then what they used.
@@ -150,7 +152,7 @@ func Run(ctx context.Context, c Config, ready func(*Server)) error {
 		if err != nil {
 			names = []string{c.Name}
 		}
-		lend.share(len(names))
+		s.lend.share(len(names))
 		if c.Registry != nil {
 			s.views.take(control.Report{View: c.Registry.View()})
 		}
@@ -173,7 +175,11 @@ func Run(ctx context.Context, c Config, ready func(*Server)) error {
 		all.Go(func() { s.pass(work, c.Registry) })
 	}
 
-	handler, closing, err := s.handler(c, db, lend, work)
+	if c.File != nil {
+		c.File.Begin(s)
+		all.Go(func() { c.File.Run(work) })
+	}
+	handler, closing, err := s.handler(c, db, work)
 	if err != nil {
 		return err
 	}
@@ -223,22 +229,24 @@ func (s *Server) pass(ctx context.Context, from *control.Registry) {
 }
 
 // handler puts together what is served.
-func (s *Server) handler(c Config, db *sqldb.DB, lend *lenders, work context.Context) (http.Handler, func(), error) {
+func (s *Server) handler(c Config, db *sqldb.DB, work context.Context) (http.Handler, func(), error) {
 	var auth dashboard.Auth
 	if c.TokenFile != "" {
 		auth = dashboard.Tokens(&tokenFile{path: c.TokenFile})
 	}
 	board, err := dashboard.New(dashboard.Config{
-		Source: source{s.views, lend}, Commander: s.plane, Audit: reader{db.Audit()}, Auth: auth, Hosts: c.Hosts, ReadOnly: c.ReadOnly,
+		Source: source{s.views, s.lend}, Commander: s.plane, Audit: reader{db.Audit()}, Auth: auth, Hosts: c.Hosts, ReadOnly: c.ReadOnly,
 	})
 	if err != nil {
 		return nil, nil, err
 	}
 	metrics := prometheus.NewRegistry()
-	metrics.MustRegister(prom.New(source{s.views, lend}, prom.Options{Streams: func() (int, uint64) { t := board.Stats(); return t.Clients, t.Dropped }}))
+	metrics.MustRegister(prom.New(source{s.views, s.lend}, prom.Options{Streams: func() (int, uint64) { t := board.Stats(); return t.Clients, t.Dropped }}))
 	mux := http.NewServeMux()
-	(&processes{s.plane, s.views, lend, db.Audit(), auth, work.Done()}).routes(mux)
-	(&releases{s.plane, auth, http.NewCrossOriginProtection()}).routes(mux)
+	(&processes{s.plane, s.views, s.lend, db.Audit(), auth, work.Done()}).routes(mux)
+	door := &door{auth, http.NewCrossOriginProtection()}
+	(&releases{s.plane, c.ReadOnly}).routes(mux, door)
+	mux.HandleFunc("POST /api/v1/config/reload", door.admit(dashboard.Operator, (&reloads{c.File, c.ReadOnly}).reload))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{Registry: metrics, MaxRequestsInFlight: 4}))
 	health := &control.Endpoint{Registry: s.registry, Details: func(r *http.Request) bool {
 		if auth == nil {

@@ -500,3 +500,34 @@ func BenchmarkFleetStop(b *testing.B) {
 		})
 	}
 }
+
+// Where nobody signs in, people go by the names they give: who stopped or asked cannot approve.
+func TestTwoPersonsWithoutTokens(t *testing.T) {
+	s, _ := serve(t, Config{Store: file(t)})
+	var stopped control.StopView
+	if code := ask(t, s, "POST", "/api/v1/stop", "as ann", control.Stop{Scope: "desk", State: "stopped", Reason: "prices"}, &stopped); code != 200 || stopped.Actor != "ann" || stopped.Source != "api" {
+		t.Fatalf("stop: %d, %+v", code, stopped)
+	}
+	var q Request
+	if code := ask(t, s, "POST", "/api/v1/requests", "as bob", map[string]any{"scope": "desk", "epoch": 1, "reason": "mended"}, &q); code != http.StatusCreated || q.Requester != "bob" {
+		t.Fatalf("request: %d, %+v", code, q)
+	}
+	for _, test := range []struct {
+		who  string
+		want int
+	}{{"as ann", 409}, {"as bob", 409}, {"as Bob", 409}, {"as cid", 200}} {
+		if code := ask(t, s, "POST", "/api/v1/requests/"+q.ID+"/approve", test.who, nil, nil); code != test.want {
+			t.Errorf("approved %s: %d; want %d", test.who, code, test.want)
+		}
+	}
+	var records []audit.Record
+	ask(t, s, "GET", "/api/v1/audit?q=desk", "", nil, &records)
+	if len(records) != 6 {
+		t.Errorf("%d records; want 6", len(records))
+	}
+	for _, r := range records {
+		if r.Rule != "api claimed" {
+			t.Errorf("%s by %s came by %q; want api claimed", r.Decision, r.Actor, r.Rule)
+		}
+	}
+}

@@ -79,3 +79,9 @@ func readTokens(path string) (list []dashboard.Token, err error) {
 	}
 	return list, errors.Join(errs...)
 }
+
+// Tokens returns the tokens of a file, which is read again when it changes. A file with mistakes is an error.
+func Tokens(path string) (dashboard.TokenStore, error) {
+	_, err := readTokens(path)
+	return &tokenFile{path: path}, err
+}
