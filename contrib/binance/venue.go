@@ -24,8 +24,13 @@ type Venue struct {
 	Client *binance.Client
 	Window time.Duration // for which orders and cancels are signed (recvWindow), 1 ms to 60 s; 0 means 2 s
 
-	mu    sync.Mutex
-	bases map[string]string // asset that a symbol trades
+	// Offset is what to add to this machine's clock to get the venue's: requests are signed by it. Nil leaves that to
+	// Client.TimeOffset, which the SDK reads without a lock, and which therefore must not change.
+	Offset func() time.Duration
+
+	mu     sync.Mutex
+	bases  map[string]string // asset that a symbol trades; guarded by mu
+	signer *binance.Client   // a copy of Client with the offset that counts now; guarded by mu
 }
 
 var (
@@ -66,7 +71,7 @@ func (v *Venue) create(t *order.Terms) (*binance.CreateOrderService, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := v.Client.NewCreateOrderService().Symbol(t.Symbol).Side(sideOf(t.Side)).Type(kind).
+	s := v.sdk().NewCreateOrderService().Symbol(t.Symbol).Side(sideOf(t.Side)).Type(kind).
 		Quantity(string(t.Quantity)).NewOrderRespType(binance.NewOrderRespTypeFULL)
 	if tif != "" {
 		s.TimeInForce(tif)
@@ -82,7 +87,7 @@ func (v *Venue) create(t *order.Terms) (*binance.CreateOrderService, error) {
 
 // Query is of [order.Venue].
 func (v *Venue) Query(ctx context.Context, r order.Ref) (order.Report, error) {
-	res, err := v.Client.NewGetOrderService().Symbol(r.Symbol).OrigClientOrderID(r.Wire).Do(ctx)
+	res, err := v.sdk().NewGetOrderService().Symbol(r.Symbol).OrigClientOrderID(r.Wire).Do(ctx)
 	var refusal *common.APIError
 	switch {
 	case errors.As(err, &refusal) && refusal.Code == orderDoesNotExist:
@@ -95,13 +100,13 @@ func (v *Venue) Query(ctx context.Context, r order.Ref) (order.Report, error) {
 
 // Cancel is of [order.Venue].
 func (v *Venue) Cancel(ctx context.Context, r order.Ref, command string) error {
-	_, err := v.Client.NewCancelOrderService().Symbol(r.Symbol).OrigClientOrderID(r.Wire).NewClientOrderID(command).Do(ctx, v.window())
+	_, err := v.sdk().NewCancelOrderService().Symbol(r.Symbol).OrigClientOrderID(r.Wire).NewClientOrderID(command).Do(ctx, v.window())
 	return err
 }
 
 // Open is of [order.Lister].
 func (v *Venue) Open(ctx context.Context, symbol string) ([]order.Report, error) {
-	list, err := v.Client.NewListOpenOrdersService().Symbol(symbol).Do(ctx)
+	list, err := v.sdk().NewListOpenOrdersService().Symbol(symbol).Do(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +119,7 @@ const page = 1000
 // Finished is of [order.Lister]. Binance lists orders by when they were placed: those that were placed before since and
 // ended after it are not found, which is no loss to the proof of absence, since it asks from before the order was sent.
 func (v *Venue) Finished(ctx context.Context, symbol string, since time.Time) (all []order.Report, err error) {
-	list, err := v.Client.NewListOrdersService().Symbol(symbol).StartTime(since.UnixMilli()).Limit(page).Do(ctx)
+	list, err := v.sdk().NewListOrdersService().Symbol(symbol).StartTime(since.UnixMilli()).Limit(page).Do(ctx)
 	for {
 		if err != nil {
 			return nil, err
@@ -127,13 +132,13 @@ func (v *Venue) Finished(ctx context.Context, symbol string, since time.Time) (a
 		if len(list) < page {
 			return all, nil
 		}
-		list, err = v.Client.NewListOrdersService().Symbol(symbol).OrderID(list[len(list)-1].OrderID + 1).Limit(page).Do(ctx)
+		list, err = v.sdk().NewListOrdersService().Symbol(symbol).OrderID(list[len(list)-1].OrderID + 1).Limit(page).Do(ctx)
 	}
 }
 
 // Fills is of [order.FillReader].
 func (v *Venue) Fills(ctx context.Context, symbol string, since time.Time) (all []order.Fill, err error) {
-	list, err := v.Client.NewListTradesService().Symbol(symbol).StartTime(since.UnixMilli()).Limit(page).Do(ctx)
+	list, err := v.sdk().NewListTradesService().Symbol(symbol).StartTime(since.UnixMilli()).Limit(page).Do(ctx)
 	for {
 		if err != nil {
 			return nil, err
@@ -148,7 +153,7 @@ func (v *Venue) Fills(ctx context.Context, symbol string, since time.Time) (all 
 		if len(list) < page {
 			return all, nil
 		}
-		list, err = v.Client.NewListTradesService().Symbol(symbol).FromID(list[len(list)-1].ID + 1).Limit(page).Do(ctx)
+		list, err = v.sdk().NewListTradesService().Symbol(symbol).FromID(list[len(list)-1].ID + 1).Limit(page).Do(ctx)
 	}
 }
 
@@ -158,7 +163,7 @@ func (v *Venue) Holding(ctx context.Context, symbol string, _ bool) (order.Decim
 	if err != nil {
 		return "", err
 	}
-	account, err := v.Client.NewGetAccountService().Do(ctx)
+	account, err := v.sdk().NewGetAccountService().Do(ctx)
 	if err != nil {
 		return "", err
 	}
