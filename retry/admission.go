@@ -124,8 +124,12 @@ func (c *call) awaken() (late bool, _ error) {
 	x := c.extra
 	if x.attempt.Begins = x.attempt.At; c.wait > 0 {
 		x.attempt.Begins = moment(now())
+		before := x.attempt.Wait
 		if err := x.recheck(); err != nil {
 			return false, c.refusal(err)
+		}
+		if more := x.attempt.Wait - before; more > 0 {
+			return false, c.prolong(more, x.attempt.Begins)
 		}
 	}
 	if !x.starters {

@@ -76,11 +76,15 @@ func (c *call) leave(result *error) {
 
 // pause waits before the next attempt, and returns the error that ends the call during the wait.
 func (c *call) pause() *Error {
-	if c.wait > 0 {
-		w := c.save(nil)
-		w.pass()
-		*c = *w
-		w.forget()
+	for {
+		if c.wait > 0 {
+			w := c.save(nil)
+			w.pass()
+			*c = *w
+			w.forget()
+		}
+		if e := c.wake(); e != nil || !c.again {
+			return e
+		}
 	}
-	return c.wake()
 }

@@ -33,6 +33,7 @@ type call struct {
 	running bool  // an attempt is under way
 	deaf    bool  // the nudge channel was closed
 	hinted  bool  // wait is what the other side asked for, and delay
+	again   bool  // wait is one more that a gate asked for, at the end of another
 
 	unscoped bool // the context has no scope
 }
@@ -132,14 +133,15 @@ func (c *call) succeed() {
 	c.release()
 }
 
-// wake asks again, after a wait, what may have changed during it.
+// wake asks again, after a wait, what may have changed during it. c.again then says that there is another wait.
 func (c *call) wake() *Error {
 	if c.extra == nil && c.wait == 0 && (c.policy.RetryIf == nil || c.outer.Err() == nil) {
 		return nil // nobody waited or was asked since the context was found alive
 	}
-	if c.wait > 0 && c.extra != nil && c.meter != nil {
+	if c.wait > 0 && c.extra != nil && c.meter != nil && !c.again {
 		c.meter.Wake()
 	}
+	c.again = false
 	if reason := c.ended(); reason != nil {
 		return c.finish(reason)
 	}
@@ -148,6 +150,9 @@ func (c *call) wake() *Error {
 		late, err := c.awaken()
 		if err != nil {
 			return c.finish(err)
+		}
+		if c.again {
+			return nil
 		}
 		waited = waited || late
 	}

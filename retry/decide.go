@@ -100,11 +100,33 @@ func (c *call) permit(at time.Time) *Error {
 		if err := c.admission(at); err != nil {
 			return c.finish(c.refusal(err))
 		}
+		if c.attempt.Wait != c.wait {
+			c.adopt(at)
+		}
 	}
 	if c.policy.Observer != nil {
 		c.report(Event{Kind: Retrying, State: Failed, Wait: c.wait}, at)
 	}
 	return nil
+}
+
+// adopt takes over the wait that a gate chose, if it fits.
+func (c *call) adopt(at time.Time) {
+	wait, delay := c.wait, c.delay
+	floor := c.floor()
+	if c.wait = max(floor, c.attempt.Wait); c.wait == 0 && c.class != Transient {
+		c.wait = minPause
+	}
+	if c.delay = c.wait - floor; c.late(at, c.scope()) != nil {
+		c.wait, c.delay = wait, delay
+	}
+	c.attempt.Wait = c.wait
+}
+
+// prolong has the call wait for more, from a moment on, or says why that does not fit.
+func (c *call) prolong(more time.Duration, at time.Time) error {
+	c.wait, c.again, c.hinted = more, true, false
+	return c.late(at, c.scope())
 }
 
 // scope looks into the context. That there is nothing is worth remembering.

@@ -114,6 +114,9 @@ func attempts[T any](c *call, fn func(context.Context) (T, error), v T, passed b
 		if e := c.wake(); e != nil {
 			return v, e, nil
 		}
+		if c.again {
+			return v, nil, c.save(w)
+		}
 		if v, err = fn(c.begin()); err == nil {
 			c.succeed()
 			return v, nil, nil

@@ -16,6 +16,7 @@ import (
 //
 // What the pointers refer to belongs to the engine, which uses it again: a gate reads it during
 // the call and copies what it wants to keep. (By value, the copies would cost more than the gates.)
+// Only [Attempt.Wait] may be set, and only as it says.
 type Gate interface {
 	// Admit lets an attempt start by returning nil. Any other error ends the call, and can be
 	// found with errors.Is in the error of the call. Admit may wait, as long as ctx allows.
@@ -32,7 +33,7 @@ type Rechecker interface {
 
 	// Recheck says, after the wait before a retry, whether what Admit allowed still holds. An error
 	// ends the call, and the attempt is settled as [NotStarted]. It must not wait. An attempt that
-	// did not wait is not asked about.
+	// did not wait is not asked about. One whose [Attempt.Wait] a gate raises waits again, and is asked about again.
 	Recheck(ctx context.Context, a *Attempt) error
 }
 
@@ -60,12 +61,17 @@ type Halter interface {
 }
 
 // An Attempt is what a gate or validator learns about an attempt before it starts.
+//
+// A gate that knows better when a retry should begin may set Wait. In Admit, the retry then waits that long, but never
+// less than the other side asked; a wait that does not fit into the time of the call is not taken over. In Recheck, raising
+// Wait by d makes the call sleep for d once more, without a goroutine or a timer of the gate's; if that does not fit into the time
+// of the call, the call ends. A nudge ends each of these waits.
 type Attempt struct {
 	Policy  *Policy       // of the call; not to be modified
 	Call    uint64        // identifies the call in this process; calls elsewhere hardly ever share it
 	Number  int           // 1 is the first
 	At      time.Time     // when it was asked for, before the wait
-	Wait    time.Duration // that is to lie between admission and start; a nudge may shorten it, a gate that waits lengthen it
+	Wait    time.Duration // that is to lie between admission and start; a nudge may shorten it, a gate that waits lengthen it; see below
 	Begins  time.Time     // the moment at which Start is asked; the zero time before
 	Err     error         // of the attempt before; nil for the first
 	Class   Class         // of Err

@@ -20,6 +20,7 @@ type Meter interface {
 	Succeed(took time.Duration)
 
 	// Wake is called at the end of each wait that an event Retrying announced, whatever ended it.
+	// One that a gate prolongs (see [Attempt]) counts as ended with its first part.
 	Wake()
 }
 

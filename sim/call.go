@@ -28,6 +28,7 @@ type call struct {
 	took    time.Duration // the last attempt that ended
 	delay   time.Duration // the last backoff
 	wait    time.Duration // before the present attempt
+	hint    time.Duration // the part of it that the other side asked for
 
 	attempts int // begun
 	admitted int // policy.Gates[:admitted] hold the present attempt
@@ -42,11 +43,32 @@ type call struct {
 	haltAt  int             // its place among the gates; -1 without one
 	halted  context.Context // of the present wait
 
+	ends ends
+
 	few  [4]uint64 // the notes of the gates
 	many []uint64  // the notes of all gates, if there are more
 
 	reason error // why it gave up
 	over   bool
+	again  bool // wait is one more that a gate asked for, at the end of another
+}
+
+// ends is a context that only knows when MaxElapsed is over, in virtual time.
+type ends struct {
+	context.Context
+	at time.Time
+}
+
+// Deadline implements context.Context.
+func (e *ends) Deadline() (time.Time, bool) { return e.at, true }
+
+// context is what gates are handed.
+func (c *call) context() context.Context {
+	if c.policy.MaxElapsed <= 0 {
+		return context.Background()
+	}
+	c.ends = ends{context.Background(), at(c.started + c.policy.MaxElapsed)}
+	return &c.ends
 }
 
 // at is a moment of the run as gates and observers see it.
@@ -109,8 +131,11 @@ func (c *call) fail(err error, now time.Duration) bool {
 	case c.attempts >= p.Attempts():
 		return c.finish(retry.ErrExhausted, now)
 	}
+	if c.hint = retry.Hint(err); c.hint > c.maxHint() {
+		return c.finish(retry.ErrHint, now)
+	}
 	c.choose()
-	if p.MaxElapsed > 0 && c.started+p.MaxElapsed-now <= c.wait+c.expected() {
+	if c.late(now) {
 		return c.finish(retry.ErrElapsed, now)
 	}
 	if err := c.validate(now); err != nil {
@@ -119,18 +144,47 @@ func (c *call) fail(err error, now time.Duration) bool {
 	if err := c.admit(now); err != nil {
 		return c.finish(err, now)
 	}
+	c.adopt(now)
 	c.report(retry.Event{Kind: retry.Retrying, State: retry.Failed, Wait: c.wait}, now)
 	return true
 }
 
-// wake ends a wait. It says whether the attempt begins.
+// late says that the wait, and an attempt after it, do not fit into the time that is left.
+func (c *call) late(now time.Duration) bool {
+	most := c.policy.MaxElapsed
+	return most > 0 && c.started+most-now <= c.wait+c.expected()
+}
+
+// adopt takes over the wait that a gate chose, if it fits.
+func (c *call) adopt(now time.Duration) {
+	if len(c.policy.Gates) == 0 || c.attempt.Wait == c.wait {
+		return
+	}
+	wait := c.wait
+	c.wait = c.pause(max(c.hint, c.attempt.Wait))
+	if c.late(now) {
+		c.wait = wait
+	} else {
+		c.delay = c.wait - c.hint
+	}
+	c.attempt.Wait = c.wait
+}
+
+// wake ends a wait. It says whether the call goes on: with another wait if c.again says so, and else with the attempt.
 func (c *call) wake(now time.Duration) bool {
+	c.again = false
 	if c.stopped() {
 		return c.finish(context.Cause(c.halted), now)
 	}
 	asked, err := c.awaken(now)
 	if err != nil {
 		return c.finish(err, now)
+	}
+	if c.again {
+		if c.late(now) {
+			return c.finish(retry.ErrElapsed, now)
+		}
+		return true
 	}
 	if c.wait > 0 || asked {
 		if err := c.validate(now); err != nil {
@@ -165,9 +219,23 @@ func (c *call) choose() {
 	} else {
 		c.delay = max(0, strategy.Delay(c.attempts, c.delay, c.policy.Rand()))
 	}
-	if c.wait = min(c.delay, math.MaxInt64/4); c.wait == 0 && c.class != retry.Transient { // so that no sum overflows
-		c.wait = minPause
+	c.delay = min(c.delay, math.MaxInt64/4) // so that no sum overflows
+	c.wait = c.pause(c.hint + c.delay)
+}
+
+// pause is wait, or the least that there must be after an attempt that may have acted.
+func (c *call) pause(wait time.Duration) time.Duration {
+	if wait == 0 && c.class != retry.Transient {
+		return minPause
 	}
+	return wait
+}
+
+func (c *call) maxHint() time.Duration {
+	if c.policy.MaxHint == 0 {
+		return retry.DefaultMaxHint
+	}
+	return max(0, c.policy.MaxHint)
 }
 
 // expected is the least time that an attempt is given before MaxElapsed.

@@ -95,6 +95,28 @@ func (r *rechecker) Recheck(_ context.Context, a *retry.Attempt) error {
 	return nil
 }
 
+// A patient gate sets the wait of one attempt, and prolongs that of another.
+type patient struct {
+	witness
+	set, more int
+	d         time.Duration
+}
+
+func (p *patient) Admit(ctx context.Context, a *retry.Attempt) error {
+	if a.Number == p.set && a.Number > 1 {
+		a.Wait = p.d
+	}
+	return p.witness.Admit(ctx, a)
+}
+
+func (p *patient) Recheck(_ context.Context, a *retry.Attempt) error {
+	p.write("%s rechecks %s, note %d", p.name, p.attempt(a), a.Kept())
+	if a.Number == p.more && a.Wait < 2*time.Second {
+		a.Wait += p.d + 101*time.Millisecond
+	}
+	return nil
+}
+
 // A halter is stopped at some time.
 type halter struct {
 	starter
@@ -146,6 +168,9 @@ func invent(seed uint64) story {
 	if pick(3) == 0 {
 		p.AttemptTimeout = odd(200 * time.Millisecond)
 	}
+	if pick(4) == 0 {
+		p.MaxHint = []time.Duration{-1, time.Millisecond, time.Second}[pick(3)]
+	}
 	if pick(6) == 0 {
 		p.MaxAttempts = retry.Unlimited
 	}
@@ -164,7 +189,8 @@ func invent(seed uint64) story {
 	for i := range refusals {
 		refusals[i] = pick(14)
 	}
-	gates, invalid, order := pick(7), pick(10), r.Perm(6)
+	gates, invalid, order := pick(8), pick(10), r.Perm(7)
+	chosen := []time.Duration{-1, 0, odd(time.Second), odd(3 * time.Second)}[pick(4)]
 	s := story{}
 	s.policy = func(d *diary, halted context.Context) *retry.Policy {
 		p := p
@@ -184,6 +210,7 @@ func invent(seed uint64) story {
 			&witness{d, "a", refusals[0]}, nil, &starter{witness{d, "b", refusals[1]}, refusals[2]},
 			&halter{starter{witness{d, "c", refusals[3]}, refusals[4]}, halted},
 			&rechecker{witness{d, "d", refusals[5]}, refusals[8]}, &starter{witness{d, "e", refusals[6]}, refusals[7]},
+			&patient{witness{d, "f", 0}, refusals[9], refusals[10], chosen},
 		}
 		for _, i := range order[:min(gates, len(order))] {
 			p.Gates = append(p.Gates, all[i])
@@ -195,7 +222,7 @@ func invent(seed uint64) story {
 	}
 	for range 8 {
 		s.attempts = append(s.attempts, ending{odd(150 * time.Millisecond), []error{errBusy, errBusy, errBusy, ErrTimeout, ErrTimeout, nil,
-			retry.Mark(errBusy, retry.Permanent), retry.Mark(errBusy, retry.Throttled)}[pick(8)]})
+			retry.Mark(errBusy, retry.Permanent), retry.Mark(errBusy, retry.Throttled), retry.After(errBusy, 301*time.Millisecond)}[pick(9)]})
 	}
 	return s
 }
@@ -255,7 +282,7 @@ func (s story) virtual() []string {
 			c.succeed(now)
 			break
 		}
-		if runs = c.fail(e.err, now); runs {
+		for runs = c.fail(e.err, now); runs; {
 			end := now + c.wait
 			if s.stop > now && s.stop < end {
 				if stop(errStopped); c.stopped() {
@@ -263,7 +290,9 @@ func (s story) virtual() []string {
 				}
 			}
 			now = end
-			runs = c.wake(now)
+			if runs = c.wake(now); !c.again {
+				break
+			}
 		}
 	}
 	d.write("over at %v: %v", now, c.reason)
@@ -283,7 +312,7 @@ func TestCallIsTheEngines(t *testing.T) {
 		ends[end] = true
 	}
 	for _, end := range []error{nil, retry.ErrExhausted, retry.ErrPermanent, retry.ErrAmbiguous, retry.ErrDeclined, retry.ErrElapsed,
-		fmt.Errorf("%w: %w", retry.ErrInvalid, errRefused), errRefused, errStopped} {
+		fmt.Errorf("%w: %w", retry.ErrInvalid, errRefused), errRefused, errStopped, retry.ErrHint} {
 		if !ends[fmt.Sprint(end)] {
 			t.Errorf("no story ended with %v", end)
 		}

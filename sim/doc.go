@@ -18,8 +18,7 @@
 //     was answered.
 //
 // The policies are the real ones: [retry.Policy] with its backoff, gates, validator and observer. Only time is invented. A test
-// compares what a policy is asked and told here with what [retry.Run] asks and tells it. What is left out: Nudge, hints
-// of the server, scopes, panics, and gates that wait inside Admit or Start; gates that read the clock would read another one.
+// compares what a policy is asked and told here with what [retry.Run] asks and tells it. What is left out: Nudge, scopes, panics, and gates that wait inside Admit or Start; gates that read the clock would read another one.
 //
 // Runs are repeatable from the scenario and its seed. Each purpose has a random stream of its own, so that another
 // policy meets the same arrivals.

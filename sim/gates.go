@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"context"
 	"time"
 
 	"github.com/relent-go/relent/retry"
@@ -22,7 +21,7 @@ func (c *call) admit(now time.Duration) error {
 		if g != nil {
 			a.Note = c.note(i)
 			*a.Note = 0
-			if err := g.Admit(context.Background(), a); err != nil {
+			if err := g.Admit(c.context(), a); err != nil {
 				return err
 			}
 		}
@@ -36,20 +35,25 @@ func (c *call) admit(now time.Duration) error {
 func (c *call) awaken(now time.Duration) (asked bool, _ error) {
 	c.attempt.Begins = at(now)
 	if c.wait > 0 {
+		before := c.attempt.Wait
 		for i, g := range c.policy.Gates {
 			if r, ok := g.(retry.Rechecker); ok {
 				c.attempt.Note = c.note(i)
-				if err := r.Recheck(context.Background(), &c.attempt); err != nil {
+				if err := r.Recheck(c.context(), &c.attempt); err != nil {
 					return asked, err
 				}
 			}
+		}
+		if more := c.attempt.Wait - before; more > 0 {
+			c.wait, c.hint, c.again = more, 0, true
+			return false, nil
 		}
 	}
 	for i := len(c.policy.Gates) - 1; i >= 0; i-- {
 		if s, ok := c.policy.Gates[i].(retry.Starter); ok && i != c.haltAt {
 			asked = true
 			c.attempt.Note = c.note(i)
-			if err := s.Start(context.Background(), &c.attempt); err != nil {
+			if err := s.Start(c.context(), &c.attempt); err != nil {
 				return asked, err
 			}
 		}
@@ -63,7 +67,7 @@ func (c *call) lastWord() error {
 		return nil
 	}
 	c.attempt.Note = c.note(c.haltAt)
-	return c.halter.Start(context.Background(), &c.attempt)
+	return c.halter.Start(c.context(), &c.attempt)
 }
 
 // settle tells the gates, in reverse order, how the attempt that they hold ended. The engine does not

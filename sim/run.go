@@ -205,17 +205,25 @@ func (m *model) failed(op *operation, err error) {
 		m.ended(op)
 		return
 	}
+	m.rest(op)
+}
+
+// rest lets an operation wait.
+func (m *model) rest(op *operation) {
 	m.park(op)
 	m.events.push(event{at: m.now + op.wait, kind: wakes, req: op.req})
 }
 
 func (m *model) woken(op *operation) {
-	began := op.wake(m.now)
+	goes := op.wake(m.now)
 	m.trace(wakes, op)
-	if began {
-		m.send(op)
-	} else {
+	switch {
+	case !goes:
 		m.ended(op)
+	case op.again:
+		m.rest(op)
+	default:
+		m.send(op)
 	}
 }
 
