@@ -3,6 +3,8 @@ package chaos
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,7 +15,7 @@ const DefaultDelay = 100 * time.Millisecond
 
 // A Rule says what happens to some operations.
 type Rule struct {
-	Op    string        // the operation's name; "" means all
+	Op    string        // the operation's name, or with a * at its end what the name begins with; "" means all
 	Fault Fault         // what happens to it
 	Rate  float64       // to which share of them, 0 to 1; anything else counts as 0 or 1
 	Delay time.Duration // of Slow; not positive means 100 ms
@@ -21,7 +23,36 @@ type Rule struct {
 
 	// Script says what happens to the next operations, one after the other, before Rate begins to count.
 	Script []Fault
+
+	// From and To say when the rule is in force, counted from when it was set: from From on, before To; a To that is not
+	// positive means no end. With Every, that begins anew each so much time, for as long as the rule is set.
+	From, To, Every time.Duration
 }
+
+// applies says whether the rule is about an operation.
+func (r *Rule) applies(op string) bool {
+	if begin, ok := strings.CutSuffix(r.Op, "*"); ok {
+		return strings.HasPrefix(op, begin)
+	}
+	return r.Op == "" || r.Op == op
+}
+
+// timed says that the rule is not always in force.
+func (r *Rule) timed() bool { return r.From > 0 || r.To > 0 }
+
+// during says whether the rule is in force some time after it was set.
+func (r *Rule) during(passed time.Duration) bool {
+	if r.Every > 0 {
+		passed %= r.Every
+	}
+	return passed >= r.From && (r.To <= 0 || passed < r.To)
+}
+
+// MostCounts is how many operations an Injector counts by their name; all others are counted as Others.
+const MostCounts = 1000
+
+// Others is the name under which operations are counted that came when there were too many to count each.
+const Others = "(others)"
 
 // An Injector decides what happens to operations. The zero value lets all pass. It is safe for concurrent use, and
 // must not be copied.
@@ -31,7 +62,8 @@ type Injector struct {
 	mu     sync.Mutex
 	random *rand.Rand
 	rules  []Rule
-	played []int // of each rule's script
+	played []int     // of each rule's script
+	since  time.Time // when the rules were set
 	counts map[Count]int
 }
 
@@ -55,10 +87,18 @@ func (i *Injector) Set(rules ...Rule) {
 	defer i.mu.Unlock()
 	i.rules = append([]Rule(nil), rules...)
 	i.played = make([]int, len(rules))
+	i.since = time.Now()
 	if i.random == nil {
 		i.random = rand.New(rand.NewPCG(0, 0))
 	}
 	i.active.Store(len(rules) > 0)
+}
+
+// Rules returns the rules.
+func (i *Injector) Rules() []Rule {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return slices.Clone(i.rules)
 }
 
 // Counts returns how many operations met which fault. Those that passed are counted while there are rules.
@@ -88,7 +128,7 @@ func (i *Injector) next(op string) hit {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for n, r := range i.rules {
-		if r.Op != "" && r.Op != op {
+		if !r.applies(op) || r.timed() && !r.during(time.Since(i.since)) {
 			continue
 		}
 		if i.played[n] < len(r.Script) {
@@ -104,7 +144,11 @@ func (i *Injector) next(op string) hit {
 	if i.counts == nil {
 		i.counts = map[Count]int{}
 	}
-	i.counts[Count{op, h.fault}]++
+	c := Count{op, h.fault}
+	if _, known := i.counts[c]; !known && len(i.counts) >= MostCounts {
+		c.Op = Others
+	}
+	i.counts[c]++
 	return h
 }
 
