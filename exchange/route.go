@@ -78,3 +78,6 @@ func (p *Profile) route(method, path string) (Kind, string) {
 	}
 	return Order, ""
 }
+
+// Kind says what a request is for, as a [Transport] sees it.
+func (p *Profile) Kind(method, path string) Kind { return p.endpoint(method, path).kind }
