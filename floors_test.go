@@ -29,6 +29,7 @@ var floors = map[string]int{
 	"examples": 4, "docs": 4, "bench": 4, "cmd/internal": 4, // house
 
 	"cmd/internal/operate": 5, // commands made of the parts above
+	"cmd/internal/gateway": 5,
 
 	"cmd/relent": 6, // the door
 }

@@ -54,7 +54,7 @@ func newRoot() *cobra.Command {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	globals(root)
-	root.AddCommand(rerun.NewCobra(standingPolicy), newAudit(), newDemo(), newPolicy(), newServe(), newSimulate(), newToken(), newVersion())
+	root.AddCommand(rerun.NewCobra(standingPolicy), newAudit(), newDemo(), newPolicy(), newProxy(), newServe(), newSimulate(), newToken(), newVersion())
 	root.AddCommand(newOperate()...)
 	return root
 }
