@@ -46,9 +46,10 @@ func TestBrokenMachines(t *testing.T) {
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			var seen []string
 			for seed := range uint64(8) {
-				c := trial{faults: test.faults, profile: test.profile, seed: seed + 1, traders: 8, each: 60, crashes: 2, halts: 6, spoil: test.spoil}
+				c := trial{faults: test.faults, profile: test.profile, seed: seed + 1, traders: 8, each: 30, crashes: 2, halts: 6, spoil: test.spoil}
 				seen = c.run(t).wrong
 				if slices.ContainsFunc(seen, func(w string) bool { return strings.HasPrefix(w, test.want) }) {
 					return

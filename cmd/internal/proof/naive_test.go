@@ -71,7 +71,7 @@ func TestNaiveRules(t *testing.T) {
 					t.Fatal(err)
 				}
 				sdk := newSDK(v.Client())
-				const intents = 1000
+				const intents = 400
 				for n := range intents {
 					rule(t.Context(), sdk, fmt.Sprintf("n%014d", n))
 				}

@@ -195,14 +195,22 @@ func working(m *order.Machine) (n int) {
 // Under every weather and the semantics of every kind of venue: no order twice, none lost, and every doubt settled or
 // parked with an alarm, by the venue's own account.
 func TestNoOrderTwice(t *testing.T) {
-	traders, each, seeds := 8, 25, uint64(1)
+	traders, each, seeds := 8, 12, uint64(1)
 	if os.Getenv("RELENT_SOAK") != "" {
-		each, seeds = 350, 10
+		each, seeds = 350, rounds(t, 36*traders*350)
 	}
 	var total, turned, parked, resent, unknown atomic.Int64
+	t.Cleanup(func() {
+		t.Logf("%d orders meant; %d refused before they were sent; %d parked at some time, %d sent again after proof, %d reads to settle a fate; none twice, none lost",
+			total.Load(), turned.Load(), parked.Load(), resent.Load(), unknown.Load())
+		if resent.Load() == 0 || parked.Load() == 0 || turned.Load() > total.Load()/2 {
+			t.Error("the run did not come to what it is for")
+		}
+	})
 	for _, faults := range []string{"calm", "lossy", "late", "ratelimit", "storm", "outage"} {
 		for _, profile := range []string{"binance", "bybit", "okx", "coinbase", "kraken", "strict"} {
 			t.Run(faults+"/"+profile, func(t *testing.T) {
+				t.Parallel()
 				for seed := range seeds {
 					synctest.Test(t, func(t *testing.T) {
 						w := open(t, faults, profile, seed+1, &memory.Orders{MaxIntents: 1 << 20})
@@ -222,11 +230,6 @@ func TestNoOrderTwice(t *testing.T) {
 				}
 			})
 		}
-	}
-	t.Logf("%d orders meant; %d refused before they were sent; %d parked at some time, %d sent again after proof, %d reads to settle a fate; none twice, none lost",
-		total.Load(), turned.Load(), parked.Load(), resent.Load(), unknown.Load())
-	if resent.Load() == 0 || parked.Load() == 0 || turned.Load() > total.Load()/2 {
-		t.Error("the run did not come to what it is for")
 	}
 }
 

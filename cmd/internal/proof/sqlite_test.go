@@ -14,9 +14,11 @@ import (
 // database's own clock, which is real, so each process takes the name of the one before.
 func TestChaosOnSQLite(t *testing.T) {
 	all := newTally()
+	t.Cleanup(func() { t.Logf("on SQLite: %v", all) })
 	for _, faults := range []string{"lossy", "storm", "ratelimit"} {
 		for _, profile := range []string{"binance", "gate"} {
 			t.Run(profile+"/"+faults, func(t *testing.T) {
+				t.Parallel()
 				dir := t.TempDir()
 				var db *sqldb.DB
 				c := trial{
@@ -39,5 +41,4 @@ func TestChaosOnSQLite(t *testing.T) {
 			})
 		}
 	}
-	t.Logf("on SQLite: %v", all)
 }

@@ -53,7 +53,7 @@ func (a *arena) trader(n int) {
 	random := rand.New(rand.NewPCG(a.trial.seed, uint64(100+n)))
 	last := ""
 	for k := range a.trial.each {
-		time.Sleep(time.Duration(20+random.IntN(3000)) * time.Millisecond)
+		time.Sleep(time.Duration(20+random.IntN(6000)) * time.Millisecond)
 		i := order.Intent{Strategy: "t" + strconv.Itoa(n), Counter: uint64(k + 1), Terms: a.terms(random)}
 		i.ID = order.NewID(a.scope.Prefix, i.Strategy, i.Counter)
 		if random.IntN(4) == 0 {
@@ -68,7 +68,7 @@ func (a *arena) trader(n int) {
 		}
 		last = i.ID
 		if random.IntN(3) == 0 {
-			time.Sleep(time.Duration(random.IntN(3000)) * time.Millisecond)
+			time.Sleep(time.Duration(random.IntN(6000)) * time.Millisecond)
 			p, _ := a.process()
 			_, _ = p.machine.Cancel(p.life, i.ID) // of one that is done, or of a process that is dead, it is refused
 		}
@@ -158,7 +158,7 @@ func (a *arena) replace(old string, next order.Intent) {
 
 // halt stops new orders now and then.
 func (a *arena) halt(ctx context.Context) {
-	span := time.Duration(a.trial.each) * 1500 * time.Millisecond / time.Duration(a.trial.halts+1)
+	span := time.Duration(a.trial.each) * 3000 * time.Millisecond / time.Duration(a.trial.halts+1)
 	for range a.trial.halts {
 		if rest(ctx, span); ctx.Err() != nil {
 			return

@@ -128,6 +128,9 @@ func (h *hub) pulse(now time.Time) {
 	for _, symbol := range h.engine.symbols {
 		m := h.engine.markets[symbol]
 		h.engine.flowDue(m, now)
+		if len(h.streams) == 0 {
+			continue // who is connected hears of its own orders only
+		}
 		h.depth(m, m.lower+"@depth@100ms", now)
 		h.ticker(m, now)
 		if h.pulses%10 == 0 {
