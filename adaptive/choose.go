@@ -10,6 +10,9 @@ var delays = func() (d [20]float64) {
 	return d
 }()
 
+// honest is what is left of the belief when a limit was to be lifted, by a hint or by the clock.
+const honest = .05
+
 // An ask is what a decision about a retry depends on, besides what the model knows.
 type ask struct {
 	at        float64 // now, seconds
@@ -65,12 +68,14 @@ func (m *model) choose(a *ask) advice {
 		switch {
 		case d < a.hint:
 			s = 1
+		case a.hint > 0 && a.group == throttle:
+			s = honest * b.down
 		case !phased:
 			s = b.down * math.Exp(start-h.at(e+d))
 		case d < instant:
 			s = b.down
 		default:
-			s = .05 * b.down
+			s = honest * b.down
 		}
 		p := q * (1 - s)
 		sum += (d - d0) * (s + s0) / 2

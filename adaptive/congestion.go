@@ -3,6 +3,7 @@ package adaptive
 import (
 	"context"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"sync"
 
@@ -19,13 +20,15 @@ var ErrCongested = errors.New("adaptive: retries are held back because failures 
 type pressure struct {
 	open        float64 // 1 lets all retries go
 	good        float64 // share of attempts that succeed, recently
-	fast, usual float64 // duration of successes: of the last few, and on the whole; seconds
+	fast, usual float64 // logarithm of the duration of successes: of the last few, and on the whole
+	n           float64 // successes
 }
 
 const (
 	leastOpen = .02
-	partial   = .1 // share of successes below which it is an outage rather than a load
-	slower    = 1.5
+	partial   = .05 // share of successes below which it is an outage rather than a load
+	slowest   = .55 // how much slower successes are, as a logarithm, when the gate begins to close
+	slower    = .5  // how much less it takes the further it is closed
 )
 
 func (p *pressure) reset() { *p = pressure{open: 1, good: 1} }
@@ -37,23 +40,22 @@ func (p *pressure) succeeded(took float64) {
 	if took <= 0 {
 		return
 	}
-	if p.usual == 0 {
-		p.fast, p.usual = took, took
-	}
-	p.fast += .1 * (took - p.fast)
-	p.usual += .002 * (took - p.usual)
+	p.n++
+	x := math.Log(took)
+	p.fast += max(.4, 1/p.n) * (x - p.fast)
+	p.usual += max(.002, 1/p.n) * (x - p.usual)
 }
 
 // failed learns from an attempt that failed; load says that it timed out.
 func (p *pressure) failed(load bool) {
 	p.good -= .05 * p.good
-	if load && p.good > partial && p.fast > slower*p.usual {
+	if load && p.good > partial && p.fast > p.usual+slowest-slower*(1-p.open) {
 		p.open = max(leastOpen, .85*p.open)
 	}
 }
 
 // A Congestion is a retry.Gate that holds retries back while failures follow the load: it lets a share of them go, which
-// falls by 15 % with each timeout that comes among slower successes, and rises by one point with each success. First attempts pass.
+// falls by 15 % with each timeout that comes among successes that take 1.7 times as long as usual, or 1.1 times once it is closed, and rises by one point with each success. First attempts pass.
 //
 // The zero value is ready. It is the part of a [Learner] that does most under overload, for policies that stay fixed.
 // A Congestion is safe for concurrent use, and must not be copied.

@@ -8,8 +8,8 @@
 //	explanation, ok := learner.Explain("binance.get_balance")
 //
 // A [Learner] sees attempts through one more gate at the end of the policy. In the mode [Shadow], which is the beginning, it predicts
-// how each retry will end, scores itself, and changes nothing. Set to [Active] by an operator, it also ends calls whose retries do
-// not pay. It only ever takes retries away: waits, attempts, deadlines and what other gates say stay as configured, and what
+// how each retry will end, scores itself, and changes nothing. Set to [Active] by an operator, it chooses the waits, ends calls whose retries do
+// not pay, and lets callers that wait for the same outage act as one. Attempts, deadlines, hints and what other gates say stay as configured, and what
 // those gates reserved for a retry that is not made goes back to them. What it would advise, and how good its forecasts are, is in [Explanation].
 // [Congestion] is a gate of its own, for policies that stay as they are.
 //
@@ -29,18 +29,22 @@
 //
 // A call is worth 1 if it succeeds, less a cost for each attempt and for each second. Of twenty waits from 10 ms to 75 s
 // the one with the lowest price of a success is advised, or giving up, if no wait is worth it. In good times it is never
-// longer than the policy's own. The wait is shown in [Explanation], and not followed.
+// longer than the policy's own, and while the operation may be down never shorter than half of it.
+//
+// In an outage, a retry whose wait is over begins only if nothing was heard for as long as a probe is worth. The others look again, about four times
+// a second, and when it is over they begin one after another, over the time that the usual rate of calls suggests.
 //
 // The configured policy serves ([Explanation.By]) before 50 results and 10 retries, without 10 results in the last ten minutes, below one
 // call in five seconds, and
 //
 //   - for one call in ten, the control arm
 //   - while the forecasts are worse than the base rate's: the fallback
-//   - while retries that were advised against bring more than they cost: the guard
+//
+// One of four stops is carried out until the retries of the others are found not to pay. While they are found to pay, none is: the guard.
 //
 // In plain words: a model that is wrong about chances, and one that is right about them and stops the wrong calls, are both found
-// out by what the retries of the control arm earn. The guard needs about fifty of those when three of ten succeed, and more when fewer do.
-// In Shadow it watches all retries that were advised against, so what stops would cost is known before they begin.
+// out by what the retries earn that it advised against. Those of one outage end together, so the first of them counts for all.
+// In Shadow all are watched, so what stops would cost is known before they begin.
 //
 // # Bounds
 //

@@ -64,18 +64,21 @@ type Explanation struct {
 	Price      float64       // of a success; +Inf if none can be had
 	Net        float64       // value of going on; -Inf if there is no time
 
-	Results     uint64  // seen
-	Retries     uint64  // among them
-	Scored      uint64  // forecasts
-	Brier       float64 // of the forecasts, recently: 0 is perfect
-	BaseBrier   float64 // of the base rate
-	Calibration float64 // expected calibration error, 0 to 1
-	Proven      bool    // at least 500 forecasts over a day, 10 % better than the base rate, calibrated to 0.1
-	Stopped     uint64  // calls ended because a retry did not pay
-	Against     uint64  // retries made although the advice was to stop: in Shadow, of the control arm, or while the guard is on
-	Earned      float64 // by those, in successes less their cost: above 0, stops do harm
-	GuardTrips  int     // how often stops were found to do harm
-	Odd         uint64  // times that could not be, and were ignored
+	Results     uint64            // seen
+	Retries     uint64            // among them
+	Scored      uint64            // forecasts
+	Brier       float64           // of the forecasts, recently: 0 is perfect
+	BaseBrier   float64           // of the base rate
+	Calibration float64           // expected calibration error, 0 to 1
+	Proven      bool              // at least 500 forecasts over a day, 10 % better than the base rate, calibrated to 0.1
+	Stopped     uint64            // calls ended because a retry did not pay
+	Against     uint64            // retries made although the advice was to stop: in Shadow, of the control arm, or while the guard is on
+	Earned      float64           // by those, in successes less their cost: above 0, stops do harm
+	GuardTrips  int               // how often stops were found to do harm
+	Waiting     int               // retries that wait now, of calls that the model leads
+	Open        float64           // share of retries that may go while failures follow our own load
+	Decisions   [Model + 1]uint64 // retries by what stood behind them
+	Odd         uint64            // times that could not be, and were ignored
 }
 
 // String says it in one line.
@@ -89,6 +92,9 @@ func (e Explanation) String() string {
 		s += fmt.Sprintf("; stop, worth %.2f", e.Net)
 	} else {
 		s += fmt.Sprintf("; back within %v: %.0f %%; wait %v at price %.2f", short(e.Delay), 100*e.PBack, short(e.Delay), e.Price)
+	}
+	if e.Waiting > 0 {
+		s += fmt.Sprintf("; %d wait", e.Waiting)
 	}
 	return s + fmt.Sprintf("; configured %v; by %v", short(e.Configured), e.By)
 }
@@ -116,6 +122,7 @@ func (l *Learner) Explain(operation string) (Explanation, bool) {
 		Price: s.price, Net: s.net,
 		Results: m.results, Retries: m.retries, Scored: uint64(c.n), Brier: c.model, BaseBrier: c.base,
 		Calibration: c.calibration(), Proven: c.proven(), Stopped: m.guard.stopped, Against: m.guard.observed, Earned: m.guard.earned, GuardTrips: int(m.guard.trips), Odd: m.odd,
+		Waiting: m.waiters[available] + m.waiters[throttle], Open: m.pressure.open, Decisions: m.decisions,
 	}, s.asked
 }
 

@@ -5,6 +5,8 @@ const (
 	bet          = .5  // of the wealth, on each retry that was advised against
 	guardTrips   = 100 // wealth at which stops are found to do harm
 	guardReturns = 20  // likewise, at which they are found right again
+	sure         = .9  // likewise, of the bet that they do not: it wins little at a time
+	trusted      = 5   // wealth of that bet from which stops are carried out
 	leastWealth  = .05 // so that a long good time does not hide what came after it
 )
 
@@ -18,27 +20,34 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// A guard watches what retries earn that were made against the model's advice: those of the control arm, and all of them
-// while the guard is on. It bets that they pay. As long as they do not, wealth is a supermartingale, and exceeds 100 in less than one
-// of a hundred runs, however long (Ville's inequality); above that, stops are believed to do harm, and the configured policy
-// serves until the opposite bet has won.
+// A guard watches what retries earn that were made against the model's advice: those of the control arm, and those whose stop was
+// left away. It bets that they pay. As long as they do not, wealth is a supermartingale, and exceeds 100 in less than one
+// of a hundred runs, however long (Ville's inequality); above that, stops are believed to do harm, and none is carried out
+// until the opposite bet has won.
 type guard struct {
 	on       bool
 	pays     float64 // wealth of the bet that going on pays
-	doesNot  float64 // of the opposite, while on
+	doesNot  float64 // of the opposite
 	trips    uint32
 	stopped  uint64 // calls
+	outage   uint32 // the last one of which a retry was counted
 	observed uint64 // retries made against the advice
 	earned   float64
 }
 
 func (g *guard) reset() { g.on, g.pays, g.doesNot = false, 1, 1 }
 
+// lets says whether a stop may be carried out: one of four, until those that were not are found not to pay.
+func (g *guard) lets(call uint64) bool {
+	return g.doesNot >= trusted || mix(call^0x5bd1e995)%4 == 0
+}
+
 // add counts a retry that earned x, in successes.
 func (g *guard) add(x float64) {
 	x = min(1, max(-1, x))
 	g.observed++
 	g.earned += x
+	g.doesNot = min(guardReturns, max(leastWealth, g.doesNot*(1-sure*x)))
 	if !g.on {
 		g.pays = max(leastWealth, g.pays*(1+bet*x))
 		if g.pays >= guardTrips {
@@ -47,7 +56,7 @@ func (g *guard) add(x float64) {
 		}
 		return
 	}
-	if g.doesNot = max(leastWealth, g.doesNot*(1-bet*x)); g.doesNot >= guardReturns {
+	if g.doesNot >= guardReturns {
 		g.on, g.pays = false, 1
 	}
 }

@@ -11,7 +11,7 @@ type Mode uint32
 // The modes.
 const (
 	Shadow Mode = iota // predicts, scores itself, and changes nothing
-	Active             // also ends calls whose retries do not pay
+	Active             // also chooses waits, parks callers in outages, and ends calls whose retries do not pay
 	Off                // sees nothing
 )
 

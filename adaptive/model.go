@@ -70,7 +70,15 @@ type model struct {
 	lastFirst        float64                // result of a first attempt
 	gap              float64                // between two of them, on the whole
 
-	took  float64 // by successes, seconds, recently
+	took      float64         // by successes, seconds, recently
+	waiters   [groups]int     // retries that wait, of calls that are led
+	wake      [groups]float64 // until when they have their turns after an outage
+	started   float64         // when one of them last began
+	heard     float64         // last result
+	delayCost float64         // per second, of the last decision
+	pressure  pressure
+	decisions [Model + 1]uint64
+
 	score score
 	guard guard
 	said  said
@@ -92,6 +100,7 @@ func (m *model) reset() {
 	}
 	m.up, m.onsets, m.exposure = .98, 0, 0
 	m.guard.reset()
+	m.pressure.reset()
 	m.restart()
 }
 
@@ -104,6 +113,7 @@ func (m *model) restart() {
 		m.recent[i] = longAgo
 	}
 	m.lastFirst, m.gap, m.faded = longAgo, 0, m.at
+	m.started, m.heard, m.wake = longAgo, longAgo, [groups]float64{longAgo, longAgo}
 }
 
 // advance brings the beliefs to the moment t. It says whether t is one that can follow the moment before.
@@ -154,8 +164,10 @@ type result struct {
 	kind     Kind    // of the failure before, for a retry
 	launched float64 // belief in an outage when a retry began
 	against  bool    // a retry that was advised against
+	amid     bool    // that advice was given while the operation may have been down
 	earned   float64 // by that, in successes
 	forecast float64 // chance of success that was predicted then; 0 for none
+	load     bool    // it timed out
 	at, took float64
 }
 
@@ -166,6 +178,7 @@ func (m *model) observe(r *result) {
 	}
 	m.recent[m.results%recentResults] = m.at
 	m.results++
+	m.heard = m.at
 	k := min(max(r.retry, 1), retriesSeen) - 1
 	it := &m.item[r.kind][k]
 	if r.ok {
@@ -173,7 +186,9 @@ func (m *model) observe(r *result) {
 			m.belief[g].weigh(.03 / m.up)
 		}
 		m.took += .1 * (r.took - m.took)
+		m.pressure.succeeded(r.took)
 	} else {
+		m.pressure.failed(r.load)
 		l := max(.002, 1-m.up)
 		if r.retry > 0 {
 			l = max(.02, 1-it.q())
@@ -188,11 +203,22 @@ func (m *model) observe(r *result) {
 		if r.forecast > 0 {
 			m.score.add(r.forecast, r.ok, m.at)
 		}
-		if r.against {
+		if r.against && m.news(r) {
 			m.guard.add(r.earned)
 		}
 	}
 	m.turn(r)
+}
+
+// news says that a retry tells of more than the one before: those of one outage share its end, so the first stands for all.
+func (m *model) news(r *result) bool {
+	if !r.amid {
+		return true
+	}
+	seen := m.belief[available].seen + m.belief[throttle].seen
+	first := m.guard.outage != seen
+	m.guard.outage = seen
+	return first
 }
 
 // weigh multiplies the odds of an outage.
@@ -264,6 +290,7 @@ func (m *model) over(g group) {
 	m.hazard[g].learn(length)
 	m.phase[g].learn(m.clock(b.since + length))
 	b.in = false
+	m.release(g)
 }
 
 // clock is the moment t in seconds since 1970.

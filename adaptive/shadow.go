@@ -9,8 +9,8 @@ import (
 	"github.com/relent-go/relent/retry"
 )
 
-// A shadow is the gate through which a model sees the calls of a policy. It delays nothing, and refuses only what is active and
-// does not pay. It is no Starter, which would have the engine ask Validate once more.
+// A shadow is the gate through which a model sees the calls of a policy. In Shadow it delays and refuses nothing. It is no
+// Starter, which would have the engine ask Validate once more.
 type shadow struct {
 	l     *Learner
 	m     *model
@@ -25,7 +25,7 @@ func (s *shadow) Admit(ctx context.Context, a *retry.Attempt) error {
 		return nil
 	}
 	q := ask{
-		left:      math.Inf(1),
+		left:      left(ctx, a.At),
 		hint:      retry.Hint(a.Err).Seconds(),
 		ceiling:   ceiling(a).Seconds(),
 		longest:   s.terms.longest(),
@@ -36,10 +36,7 @@ func (s *shadow) Admit(ctx context.Context, a *retry.Attempt) error {
 		delayCost: s.terms.delayCost(a.Policy),
 		preserve:  s.terms.Goal == PreserveSuccess,
 	}
-	if deadline, ok := ctx.Deadline(); ok {
-		q.left = deadline.Sub(a.At).Seconds()
-	}
-	note, stop := s.m.decide(&q, a, s.terms.sound())
+	note, stop := s.m.decide(&q, a, &s.terms, s.terms.random())
 	a.Keep(note)
 	if stop != nil {
 		return stop
@@ -47,17 +44,39 @@ func (s *shadow) Admit(ctx context.Context, a *retry.Attempt) error {
 	return nil
 }
 
-// Recheck implements [retry.Rechecker]. What counts as the forecast of a retry is what was thought when it began.
-func (s *shadow) Recheck(_ context.Context, a *retry.Attempt) error {
-	if a.Number > 1 && a.Err != nil && !a.Begins.IsZero() {
-		kind, g := kindBy(s.terms.Kind, a.Err, a.Class), groupOf(a.Class)
-		a.Keep(s.m.forecast(kind, g, a.Number-1, a.Begins) | a.Kept()&against)
+// left is the time to the end of a call, in seconds; +Inf without one.
+func left(ctx context.Context, at time.Time) float64 {
+	if deadline, ok := ctx.Deadline(); ok {
+		return deadline.Sub(at).Seconds()
+	}
+	return math.Inf(1)
+}
+
+// Recheck implements [retry.Rechecker]: the wait is over, and the retry begins, or waits again. What counts as its forecast is what is
+// thought when it begins.
+func (s *shadow) Recheck(ctx context.Context, a *retry.Attempt) error {
+	if a.Number <= 1 || a.Err == nil || a.Begins.IsZero() {
+		return nil
+	}
+	w := waiter{
+		group: groupOf(a.Class), kind: kindBy(s.terms.Kind, a.Err, a.Class), retry: a.Number - 1,
+		lifted: groupOf(a.Class) == throttle && retry.Hint(a.Err) > 0, left: left(ctx, a.Begins), note: a.Kept(), lever: s.terms.random(), spread: s.terms.random(),
+	}
+	again, stop := s.m.ready(&w, a, &s.terms)
+	a.Keep(w.note)
+	a.Wait += again
+	if stop != nil {
+		return stop
 	}
 	return nil
 }
 
 // Settle implements [retry.Gate].
 func (s *shadow) Settle(a *retry.Attempt, o *retry.Outcome) {
+	if note := a.Kept(); note&waiting != 0 {
+		a.Keep(note &^ waiting)
+		s.m.gone(groupOf(a.Class))
+	}
 	if o.State != retry.Succeeded && (o.State != retry.Failed || o.Class == retry.Permanent) {
 		return // nothing that the other side did
 	}
@@ -66,10 +85,11 @@ func (s *shadow) Settle(a *retry.Attempt, o *retry.Outcome) {
 	}
 	took := o.Elapsed()
 	r := result{ok: o.State == retry.Succeeded, group: groupOf(o.Class), retry: max(0, a.Number-1), took: took.Seconds()}
+	r.load = !r.ok && kindBy(s.terms.Kind, o.Err, o.Class) == TimedOut
 	if r.retry > 0 {
 		r.kind = kindBy(s.terms.Kind, a.Err, a.Class)
 		r.launched, r.forecast = unpack(a.Kept())
-		r.against = a.Kept()&against != 0
+		r.against, r.amid = a.Kept()&against != 0, a.Kept()&amid != 0
 	}
 	end := o.Start.Add(took)
 	if r.against {
@@ -89,16 +109,23 @@ func ceiling(a *retry.Attempt) time.Duration {
 	return strategy.Delay(a.Number-1, a.Wait, math.Nextafter(1, 0))
 }
 
-// against, in a note, marks a retry that the model advised against: the sign of the forecast.
-const against = 1 << 31
+// What a note says besides belief and forecast.
+const (
+	against = 1 << 31 // the model advised against the retry: the sign of the forecast
+	waiting = 1 << 63 // it is among those that wait: the sign of the belief
+	planned = 1 << 32 // it has its turn after an outage: the last bit of the belief
+	amid    = 1       // it was advised upon while the operation may have been down: the last bit of the forecast
+	flags   = against | waiting | planned | amid
+)
 
 // pack puts belief and forecast into the note that a gate may keep.
 func pack(down, forecast float64) uint64 {
-	return uint64(math.Float32bits(float32(down)))<<32 | uint64(math.Float32bits(float32(forecast)))
+	return (uint64(math.Float32bits(float32(down)))<<32 | uint64(math.Float32bits(float32(forecast)))) &^ flags
 }
 
 func unpack(n uint64) (down, forecast float64) {
-	return float64(math.Float32frombits(uint32(n >> 32))), float64(math.Float32frombits(uint32(n) &^ against))
+	n &^= flags
+	return float64(math.Float32frombits(uint32(n >> 32))), float64(math.Float32frombits(uint32(n)))
 }
 
 // since turns a time into the model's. The first that is seen is its beginning. m.mu is held.
@@ -133,59 +160,81 @@ func change(what string, on bool) string {
 	return what + " off"
 }
 
-// forecast returns, packed, the belief and the chance of a retry that begins at t.
-func (m *model) forecast(k Kind, g group, retry int, t time.Time) uint64 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.advance(m.since(t))
-	return m.predict(k, g, retry)
-}
-
-// predict is forecast for the present moment. m.mu is held.
-func (m *model) predict(k Kind, g group, retry int) uint64 {
+// predict returns, packed, the belief and the chance of a retry that begins now; lifted says that the other side promised to be ready
+// by then. m.mu is held.
+func (m *model) predict(k Kind, g group, retry int, lifted bool, t *Terms) uint64 {
 	down := m.belief[g].down
-	return pack(down, m.item[k][min(retry, retriesSeen)-1].q()*(1-down))
+	still := down
+	if lifted {
+		still *= honest
+	}
+	return pack(down, t.chance(m.item[k][min(retry, retriesSeen)-1].q()*(1-still), down))
 }
 
-// decide works out an advice, remembers it for whoever asks, and returns the forecast of a retry without a wait, and why
-// the call must end, if it must.
-func (m *model) decide(q *ask, a *retry.Attempt, sound bool) (note uint64, stop *Stopped) {
+// leads says what stands behind a choice for a call. m.mu is held.
+func (m *model) leads(call uint64, active bool, t *Terms) By {
+	switch {
+	case !t.sound():
+		return Configured
+	case m.cold():
+		return Cold
+	case m.score.fallback && t.uses(Falling):
+		return Fallback
+	case active && control(call):
+		return Control
+	}
+	return Model
+}
+
+// decide works out an advice, remembers it for whoever asks, and follows it if the operation is active. It returns the note of the
+// retry, and why the call must end, if it must. u is uniform in [0, 1).
+func (m *model) decide(q *ask, a *retry.Attempt, t *Terms, u float64) (note uint64, stop *Stopped) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	q.at = m.since(a.At)
 	m.advance(q.at)
 	q.at = m.at // results may come out of order
-	q.expected = firstExpected
-	if m.took > 0 {
-		q.expected = m.took
-	}
+	q.expected, m.delayCost = m.expected(), q.delayCost
 	s := &m.said
 	*s = said{kind: q.kind, group: q.group, configured: a.Wait, asked: true, elapsed: m.belief[q.group].elapsed(q.at)}
-	if sound {
-		s.advice = m.choose(q)
-	}
 	active := Mode(m.mode.Load()) == Active
-	switch {
-	case !sound:
-		s.by = Configured
-	case m.cold():
-		s.by = Cold
-	case m.score.fallback:
-		s.by = Fallback
-	case m.guard.on:
-		s.by = Guard
-	case active && control(a.Call):
-		s.by = Control
-	default:
-		s.by = Model
+	if s.by = m.leads(a.Call, active, t); s.by != Configured {
+		s.advice = m.choose(q)
+		t.revise(&s.advice)
 	}
-	if active && s.by == Model && s.stop {
+	heeded := s.stop && s.by == Model && t.uses(Stops)
+	if heeded && m.guard.on && t.uses(Guarding) {
+		s.by, heeded = Guard, false
+	}
+	m.decisions[s.by]++
+	if active && heeded && (!t.uses(Guarding) || m.guard.lets(a.Call)) {
 		m.guard.stopped++
 		return 0, &Stopped{m.name, s.net, s.down}
 	}
-	note = m.predict(q.kind, q.group, q.retry)
+	note = m.predict(q.kind, q.group, q.retry, false, t)
 	if s.stop && (s.by == Control || s.by == Guard || s.by == Model) {
 		note |= against
+		if s.down >= outageEnds {
+			note |= amid
+		}
+	}
+	if !active || s.by != Model {
+		return note, nil
+	}
+	if t.uses(Waits) && !s.stop {
+		a.Wait = duration(m.wait(q, s, u))
+	}
+	if a.Wait > 0 {
+		note |= waiting
+		m.waiters[q.group]++
 	}
 	return note, nil
+}
+
+// expected is how long an attempt takes, in seconds. m.mu is held.
+func (m *model) expected() float64 {
+	if m.took > 0 {
+		return m.took
+	}
+	return firstExpected
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"time"
 
 	"github.com/relent-go/relent/retry"
@@ -26,7 +27,58 @@ type Terms struct {
 	Goal        Goal                          // Utility by default
 	MaxWait     time.Duration                 // longest wait that is considered; not positive means 30 s
 	Kind        func(error, retry.Class) Kind // tells failures apart; nil means DefaultKind
+	Without     Levers                        // of the learner's that are not used; none by default
+	Rand        func() float64                // uniform in [0, 1), for jitter, safe for concurrent use; nil means math/rand/v2
+	Revise      func(Advice) Advice           // has the last word on an advice, for experiments; a pure function that calls nothing of the learner's; nil leaves it
 }
+
+// Levers are the ways in which a learner acts on calls and is kept from harm.
+type Levers uint8
+
+// The levers.
+const (
+	Waits    Levers = 1 << iota // chooses the wait before a retry
+	Stops                       // ends calls whose retry does not pay
+	Parking                     // lets few of those that wait probe during an outage, and the others begin apart after it
+	Pressure                    // holds retries back while failures follow our own load
+	Guarding                    // leaves stops away that do harm
+	Falling                     // falls back to the configured policy while forecasts are bad
+)
+
+// An Advice is what the model makes of a retry.
+type Advice struct {
+	Delay time.Duration // before the retry, before jitter
+	Stop  bool          // give up
+	P     float64       // chance that the retry succeeds
+	PDown float64       // that the operation is down
+	Net   float64       // value of going on
+}
+
+// revise lets the terms have the last word.
+func (t *Terms) revise(v *advice) {
+	if t.Revise != nil {
+		r := t.Revise(Advice{duration(v.delay), v.stop, v.success, v.down, v.net})
+		v.delay, v.stop, v.success = max(0, r.Delay.Seconds()), r.Stop, min(1, max(0, r.P))
+	}
+}
+
+// chance returns the forecast of a retry as the terms revise it.
+func (t *Terms) chance(p, down float64) float64 {
+	if t.Revise != nil {
+		p = min(1, max(0, t.Revise(Advice{P: p, PDown: down}).P))
+	}
+	return p
+}
+
+func (t *Terms) random() float64 {
+	if t.Rand == nil {
+		return rand.Float64()
+	}
+	return t.Rand()
+}
+
+// uses says that a lever is in use.
+func (t *Terms) uses(l Levers) bool { return t.Without&l == 0 }
 
 // Check returns all mistakes in t, joined, each beginning with its field's name, or nil. With a mistake in a cost nothing is
 // advised: the configured policy stands.
