@@ -42,6 +42,8 @@ func (f *Fleet) listen(ctx context.Context) {
 	}
 }
 
+var errMissed = errors.New("something was missed, so that all of it is asked for again")
+
 var errSilent = errors.New("the control plane says nothing")
 
 // follow reads one stream until it ends, and says whether anything came.
@@ -110,15 +112,25 @@ func (f *Fleet) obey(ctx context.Context, data []byte) error {
 	if err := json.Unmarshal(data, &o); err != nil {
 		return fmt.Errorf("orders that cannot be read: %w", err)
 	}
+	if o.From != 0 {
+		f.mu.Lock()
+		known := f.state.Version
+		f.mu.Unlock()
+		if known != o.From {
+			return fmt.Errorf("orders since version %d, and here is version %d: %w", o.From, known, errMissed)
+		}
+	}
 	if f.Stops != nil && len(o.Stops) > 0 {
 		if err := f.stop(&o); err != nil {
 			return err
 		}
 	}
-	if o.Config != nil {
-		f.Registry.follow(ctx, *o.Config) // which tells what it refuses
+	if o.From == 0 {
+		if o.Config != nil {
+			f.Registry.follow(ctx, *o.Config) // which tells what it refuses
+		}
+		f.tune(ctx, &o)
 	}
-	f.tune(ctx, &o)
 	f.mu.Lock()
 	f.state.Version = o.Version
 	f.mu.Unlock()
@@ -150,9 +162,14 @@ func (f *Fleet) stop(o *Orders) error {
 		f.Registry.Note(Note{Kind: "stop", Text: fmt.Sprintf("the fleet's stops are in force: %v", err)})
 	}
 	synced := make(map[string]uint64, len(o.Epochs))
+	if o.From != 0 {
+		maps.Copy(synced, before)
+	}
 	for scope, epoch := range o.Epochs {
 		if now, err := f.Stops.Look(halt.Scope(scope)); err == nil && now.Scope == halt.Scope(scope) && now.Epoch == epoch {
 			synced[scope] = epoch
+		} else {
+			delete(synced, scope)
 		}
 	}
 	f.mu.Lock()

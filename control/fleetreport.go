@@ -10,6 +10,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -40,7 +41,7 @@ func (f *Fleet) report(ctx context.Context) {
 	for n := 1; ; {
 		f.remember()
 		list, _ := notes.Next(atOnce)
-		if err := f.post(ctx, ReportPath, Report{View: f.Registry.View(), Notes: list}, nil); err != nil {
+		if err := f.post(ctx, ReportPath, Report{View: f.view(), Notes: list}, nil); err != nil {
 			if ctx.Err() != nil {
 				return
 			}
@@ -59,6 +60,19 @@ func (f *Fleet) report(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// view is what the registry shows, without the stops that the control plane knows: here they are as it wants them.
+func (f *Fleet) view() View {
+	v := f.Registry.View()
+	f.mu.Lock()
+	synced := f.synced
+	f.mu.Unlock()
+	v.Stops = slices.DeleteFunc(v.Stops, func(s StopView) bool {
+		epoch, ok := synced[s.Scope]
+		return ok && epoch == s.Epoch && s.Ramp == 0
+	})
+	return v
 }
 
 // borrow asks for the tokens of a lease when it is time. Without an answer the lease looks after itself.

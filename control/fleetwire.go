@@ -8,15 +8,17 @@ import (
 // The paths of the protocol between a process ([Fleet]) and its control plane, below the URL of the latter. All of them
 // need a bearer token.
 const (
-	OrdersPath = "/fleet/v1/orders" // GET: a stream of server-sent events "orders", each with the whole of [Orders], and a comment each second
+	OrdersPath = "/fleet/v1/orders" // GET: a stream of server-sent events "orders", each with [Orders], and a comment each second
 	ReportPath = "/fleet/v1/report" // POST [Report], answered with nothing
 	LeasePath  = "/fleet/v1/lease"  // POST a list of lease.Request, answered with a list of lease.Grant
 	AuditPath  = "/fleet/v1/audit"  // POST [AuditBatch], answered with an audit.Head
 )
 
-// Orders are what a control plane asks of its processes: the whole of it each time, so that nothing is missed.
+// Orders are what a control plane asks of its processes: the whole of it first, and then that or what changed. A process
+// that finds that it missed something begins anew.
 type Orders struct {
 	Version  uint64               `json:"version"`            // rises with each change
+	From     uint64               `json:"from,omitempty"`     // not 0: of the stops, these are the scopes that changed since that version, and nothing else did
 	Stops    []byte               `json:"stops"`              // halt.Tree.Snapshot
 	Epochs   map[string]uint64    `json:"epochs"`             // of the scopes in Stops
 	Released map[string]Released  `json:"released,omitempty"` // how scopes that are not stopped any more were released

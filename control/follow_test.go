@@ -3,6 +3,7 @@ package control_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/relent-go/relent/control"
+	"github.com/relent-go/relent/gate/halt"
 	"github.com/relent-go/relent/retry"
 )
 
@@ -148,4 +150,80 @@ func TestReloaded(t *testing.T) {
 	if h := r.Health(t.Context()); h.Status != control.StatusOK || !h.Ready {
 		t.Errorf("%+v", h)
 	}
+}
+
+// Orders may be of what changed alone. A process that missed some of them asks for all again.
+func TestFleetOrdersThatChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tree, leader := &halt.Tree{}, &halt.Tree{}
+		f := join(t, &control.Fleet{Stops: tree, Interval: 100 * time.Millisecond})
+		change := func(from uint64, scope string, released map[string]control.Released) {
+			t.Helper()
+			s, _ := leader.Look(halt.Scope(scope))
+			f.plane.order(control.Orders{
+				Version: from + 1, From: from, Stops: leader.Snapshot(halt.Scope(scope)), Epochs: map[string]uint64{scope: s.Epoch}, Released: released,
+			})
+		}
+		stop := func(scope halt.Scope) {
+			t.Helper()
+			if _, err := leader.Stop(halt.Command{Scope: scope, Who: "ann"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		stopped := func(scope halt.Scope) bool { s, _ := tree.Look(scope); return len(s.Stops) > 0 }
+		stop("a")
+		whole := lead(leader, 1, nil)
+		whole.Tunes, whole.Config = map[string]control.TuneOrder{"x": {}}, &control.ConfigOrder{Hash: "h"}
+		f.plane.order(whole)
+		stop("b")
+		change(1, "b", nil)
+		if !stopped("a") || !stopped("b") || f.State().Version != 2 {
+			t.Errorf("a stopped %v, b %v, version %d", stopped("a"), stopped("b"), f.State().Version)
+		}
+		if f.Registry.View().Config.Hash != "h" {
+			t.Error("orders of what changed took the configuration back")
+		}
+
+		// What is as the control plane wants it need not be told to it again.
+		if _, err := tree.Stop(halt.Command{Scope: "here", Who: "bob"}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		f.plane.mu.Lock()
+		var told []string
+		for _, s := range f.plane.reports[len(f.plane.reports)-1].View.Stops {
+			told = append(told, s.Scope)
+		}
+		f.plane.mu.Unlock()
+		if fmt.Sprint(told) != "[here]" {
+			t.Errorf("tells of %v; want what was stopped here alone", told)
+		}
+
+		// A release of a scope that an earlier change stopped.
+		if _, err := leader.Resume(halt.Release{Scope: "a", Epoch: 1, Requester: "bob", Approver: "cid"}); err != nil {
+			t.Fatal(err)
+		}
+		change(2, "a", map[string]control.Released{"a": {Requester: "bob", Approver: "cid", Reason: "mended"}})
+		if stopped("a") || !stopped("b") {
+			t.Errorf("after the release a is stopped: %v, b: %v", stopped("a"), stopped("b"))
+		}
+		f.plane.order(control.Orders{Version: 4, From: 3})
+		if f.State().Version != 4 || !f.State().Connected {
+			t.Errorf("a change of nothing: %+v", f.State())
+		}
+
+		before := f.State().Failures
+		change(7, "b", nil)
+		if s := f.State(); s.Failures != before+1 || s.Connected || !strings.Contains(s.Err.Error(), "something was missed") {
+			t.Errorf("after a change since another version: %+v; want it to begin anew", s)
+		}
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		f.plane.order(lead(leader, 8, nil))
+		if s := f.State(); !s.Connected || s.Version != 8 {
+			t.Errorf("%+v; want it back", s)
+		}
+		f.end()
+	})
 }

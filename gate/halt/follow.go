@@ -14,12 +14,16 @@ var ErrSnapshot = errors.New("not a snapshot of stops")
 var ErrUsed = errors.New("the tree is in use")
 
 // Snapshot returns the scopes that were ever stopped, with their epochs and stops, in the form of a state file. Trees that
-// share it by [Tree.Restore] or [Tree.Follow] have the same epochs.
-func (t *Tree) Snapshot() []byte {
+// share it by [Tree.Restore] or [Tree.Follow] have the same epochs. With scopes it is of those only, for a tree that follows
+// and has the others already.
+func (t *Tree) Snapshot(only ...Scope) []byte {
 	t.open()
 	t.mu.Lock()
 	s := t.state(nil)
 	t.mu.Unlock()
+	if len(only) > 0 {
+		s.Scopes = slices.DeleteFunc(s.Scopes, func(one savedScope) bool { return !slices.Contains(only, one.Scope) })
+	}
 	return s.encode()
 }
 

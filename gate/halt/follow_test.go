@@ -206,3 +206,25 @@ func TestFollowRemembersStoppers(t *testing.T) {
 		t.Errorf("Resume = %v; want %v", err, halt.ErrTwoPersons)
 	}
 }
+
+// A snapshot of some scopes has them alone, and puts them in force beside the others.
+func TestSnapshotOfSome(t *testing.T) {
+	leader, tree := &halt.Tree{}, &halt.Tree{}
+	for _, scope := range []halt.Scope{"a", "b", "b/c"} {
+		engage(t, leader, halt.Command{Scope: scope, Who: "ann"})
+	}
+	for i, only := range []halt.Scope{"a", "b/c", "nowhere"} {
+		if _, err := tree.Follow(leader.Snapshot(only)); err != nil {
+			t.Fatal(err)
+		}
+		stopped := ""
+		for _, s := range tree.Status() {
+			if len(s.Stops) > 0 {
+				stopped += string(s.Scope) + " "
+			}
+		}
+		if want := []string{"a ", "a b/c ", "a b/c "}[i]; stopped != want {
+			t.Errorf("after %s: %sare stopped; want %s", only, stopped, want)
+		}
+	}
+}

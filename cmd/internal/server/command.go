@@ -52,12 +52,12 @@ var (
 
 var _ control.Commander = (*plane)(nil)
 
-// Stop implements [control.Commander]: the stop is stored, in force for every process that is connected, and recorded. If
+// Stop implements [control.Commander]: the stop is in force for every process that is connected, stored, and recorded. If
 // the store is away, it is in force for the processes of this server, and stored when the store is back.
 func (p *plane) Stop(ctx context.Context, c control.Stop) (view control.StopView, err error) {
 	c.Scope = cmp.Or(c.Scope, string(halt.Global))
 	repeated := false
-	err = p.update(ctx, func(s *shared) error {
+	err = p.alter(ctx, true, func(s *shared) error {
 		before, known := s.Keys[c.Key]
 		if c.Key != "" && known {
 			asked := c

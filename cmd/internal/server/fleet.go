@@ -4,7 +4,6 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -55,7 +54,7 @@ func (p *processes) guard(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// orders sends the present orders, and again after each change.
+// orders sends the present orders, and then each change.
 func (p *processes) orders(w http.ResponseWriter, r *http.Request) {
 	news, end := p.plane.subscribe()
 	defer end()
@@ -72,13 +71,14 @@ func (p *processes) orders(w http.ResponseWriter, r *http.Request) {
 	}
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
-	for first := true; ; first = false {
-		if first && !send(event(p.plane.present())) {
-			return
-		}
+	text, last := p.plane.present(0)
+	if !send(text) {
+		return
+	}
+	for {
 		select {
 		case <-news:
-			if !send(event(p.plane.present())) {
+			if text, last = p.plane.present(last); !send(text) {
 				return
 			}
 		case <-beat.C:
@@ -92,8 +92,6 @@ func (p *processes) orders(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 }
-
-func event(data []byte) []byte { return fmt.Appendf(nil, "event: orders\ndata: %s\n\n", data) }
 
 func (p *processes) report(w http.ResponseWriter, r *http.Request) {
 	var what control.Report

@@ -50,9 +50,11 @@ type plane struct {
 	change sync.Mutex // held for whole commands of this server, so that they do not get into each other's way
 
 	mu      sync.Mutex
-	version uint64                 // of the document; guarded by mu, as are the others
-	state   shared                 // not modified once it is here
-	orders  []byte                 // control.Orders of it, as JSON
+	version uint64  // of the document; guarded by mu, as are the others
+	state   shared  // not modified once it is here
+	orders  []byte  // control.Orders of it, as an event
+	changes changes // that led here
+	scopes  map[halt.Scope]halt.Status
 	stops   []control.StopView     // of it
 	waiting map[chan struct{}]bool // who wants to hear of a change
 	unsaved []control.Stop         // that are in force and could not be stored
@@ -139,7 +141,7 @@ func (p *plane) adopt(version uint64, s shared) error {
 			o.Tunes[name] = t.TuneOrder
 		}
 	}
-	data, err := json.Marshal(o)
+	whole, err := event(o)
 	if err != nil {
 		return err
 	}
@@ -152,7 +154,15 @@ func (p *plane) adopt(version uint64, s shared) error {
 	if version < p.version {
 		return nil // a later one came first
 	}
-	p.version, p.state, p.orders, p.stops = version, s, data, registry.View().Stops
+	part, scopes, idle, err := p.since(tree, &o)
+	if err != nil {
+		return err
+	}
+	p.changes.add(part)
+	p.version, p.state, p.orders, p.stops, p.scopes = version, s, whole, registry.View().Stops, scopes
+	if idle {
+		return nil // it is told with the next change
+	}
 	for c := range p.waiting {
 		select {
 		case c <- struct{}{}:
@@ -164,6 +174,11 @@ func (p *plane) adopt(version uint64, s shared) error {
 
 // update changes the state: change is called with a copy, and again if another server was first.
 func (p *plane) update(ctx context.Context, change func(*shared) error) error {
+	return p.alter(ctx, false, change)
+}
+
+// alter is update. What is urgent is in force for the processes of this server before it is stored: a stop does not wait for a disk.
+func (p *plane) alter(ctx context.Context, urgent bool, change func(*shared) error) error {
 	p.change.Lock()
 	defer p.change.Unlock()
 	for {
@@ -176,6 +191,9 @@ func (p *plane) update(ctx context.Context, change func(*shared) error) error {
 			return err
 		}
 		body, err := json.Marshal(next)
+		if err == nil && urgent {
+			err = p.adopt(version, next)
+		}
 		if err != nil {
 			return err
 		}
@@ -237,13 +255,6 @@ func (p *plane) subscribe() (news chan struct{}, end func()) {
 		defer p.mu.Unlock()
 		delete(p.waiting, news)
 	}
-}
-
-// present returns the orders as JSON.
-func (p *plane) present() []byte {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.orders
 }
 
 // overlay puts what the servers know into a view: stops, and overrides with their versions.

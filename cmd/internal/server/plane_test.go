@@ -66,7 +66,7 @@ func TestStopWithoutStore(t *testing.T) {
 	default:
 		t.Error("nobody is told")
 	}
-	if p.stopped("desk") != halt.Stopped || !strings.Contains(string(p.present()), "desk") {
+	if p.stopped("desk") != halt.Stopped || !strings.Contains(orders(p), "desk") {
 		t.Error("it is not in force")
 	}
 	for what, err := range map[string]error{
@@ -248,4 +248,9 @@ func TestOwnRegistry(t *testing.T) {
 		ask(t, s, "GET", "/api/v1/events", "", nil, &notes)
 		return len(notes) > 0 && notes[0].Instance == "here"
 	})
+}
+
+func orders(p *plane) string {
+	text, _ := p.present(0)
+	return string(text)
 }
