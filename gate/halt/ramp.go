@@ -9,7 +9,8 @@ import (
 
 // A Ramp says how a scope is let go again after a stop: 10 %, 50 % and then 100 % of the attempts that the stop
 // had refused. Time passes with the attempts themselves, beginning with the first: a scope without traffic
-// stays at its step. Risk-reducing attempts are let go at once.
+// stays at its step. Only if nothing was attempted for as long as all steps take together, it is let go when somebody looks
+// at it ([Tree.Status]). Risk-reducing attempts are let go at once.
 //
 // Nobody who waited during the stop comes back in step with others: their calls ended with the stop, and new
 // calls draw new jitter.
@@ -33,6 +34,7 @@ type ramp struct {
 	scope    Scope
 	epoch    uint64
 	lifted   [kinds]doors // what had been closed
+	since    time.Time    // when it began to wait for attempts
 
 	mu     sync.Mutex
 	step   int       // guarded by mu, as what follows
@@ -58,7 +60,7 @@ func (r Ramp) begin(scope Scope, epoch uint64, lifted [kinds]doors) *ramp {
 	if any == 0 {
 		return nil
 	}
-	return &ramp{settings: r, scope: scope, epoch: epoch, lifted: lifted}
+	return &ramp{settings: r, scope: scope, epoch: epoch, lifted: lifted, since: time.Now()}
 }
 
 // anew returns r at its first step.
@@ -108,6 +110,18 @@ func (r *ramp) learn(o *retry.Outcome) {
 			r.streak, r.began = 0, r.latest
 		}
 	}
+}
+
+// idle says that nothing was attempted for as long as all steps take. Attempts that have times of before it began go by
+// another clock than this one, and show nothing.
+func (r *ramp) idle(now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	last := r.since
+	if r.ticks {
+		last = r.latest
+	}
+	return !last.Before(r.since) && now.Sub(last)/time.Duration(len(shares)) >= r.settings.Step
 }
 
 // present returns the share of now, without taking a step.

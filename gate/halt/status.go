@@ -36,6 +36,7 @@ func (t *Tree) Status() []Status {
 	t.open()
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.settle(time.Now())
 	var all []Status
 	t.root.each(func(n *node) { all = append(all, n.status()) })
 	slices.SortFunc(all, func(a, b Status) int { return strings.Compare(a.Scope.key(), b.Scope.key()) })
@@ -59,6 +60,7 @@ func (t *Tree) Look(s Scope) (Status, error) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.settle(time.Now())
 	n := t.root
 	for _, segment := range path {
 		if n.below[segment] == nil {
@@ -67,6 +69,18 @@ func (t *Tree) Look(s Scope) (Status, error) {
 		n = n.below[segment]
 	}
 	return n.status(), nil
+}
+
+// settle ends the ramps through which nothing went for so long that nobody waits behind them, unless a stop holds there. mu
+// is held.
+func (t *Tree) settle(now time.Time) {
+	t.root.each(func(n *node) {
+		if n.ramp != nil && n.views[n.effective].closed() == 0 && n.ramp.idle(now) {
+			n.ramp = nil
+			t.version++
+			t.refresh(n, nil)
+		}
+	})
 }
 
 // status is Status for one scope. The tree's mu is held.

@@ -154,6 +154,24 @@ func TestApprovers(t *testing.T) {
 	}
 }
 
+// What is released ramps in processes, and does not count as stopped for ever because nothing is attempted in a server.
+func TestReleaseEndsInTheServer(t *testing.T) {
+	p, _, _ := newPlane(t)
+	if _, err := p.Stop(t.Context(), control.Stop{Scope: "desk", Reason: "r", Actor: "ann"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Resume(t.Context(), control.Resume{Scope: "desk", Epoch: 1, Actor: "bob", Approver: "cid", Reason: "r"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, process := range []control.StopView{{Scope: "desk", State: "running", Ramp: 0.5}, {Scope: "desk", State: "running"}} {
+		v := control.View{Stops: []control.StopView{process}}
+		p.overlay(&v)
+		if len(v.Stops) != 1 || v.Stops[0].State != "running" || v.Stops[0].Ramp != process.Ramp {
+			t.Errorf("%+v; want the ramp of the process, %v", v.Stops, process.Ramp)
+		}
+	}
+}
+
 // What cannot be written down does not happen, but for a stop.
 func TestWithoutAudit(t *testing.T) {
 	p, b, _ := newPlane(t)
