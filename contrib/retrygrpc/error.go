@@ -32,10 +32,7 @@ func (e *callError) GRPCStatus() *status.Status { return e.status }
 
 // failure gives the error of a call its status: that of the end of ctx, else that of the last attempt, else one that says why there was none.
 func failure(ctx context.Context, err error) error {
-	e, ok := errors.AsType[*retry.Error](err)
-	if !ok {
-		return err
-	}
+	e := err.(*retry.Error) // as the error of every call is
 	return &callError{e, statusOf(ctx, e)}
 }
 

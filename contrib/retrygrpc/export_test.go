@@ -1,0 +1,8 @@
+package retrygrpc
+
+// For tests.
+var (
+	ReadPushback  = pushback
+	ReadRetryInfo = retryInfo
+	Declared      = declared
+)
