@@ -35,7 +35,7 @@
 // a second, and when it is over they begin one after another, over the time that the usual rate of calls suggests.
 //
 // The configured policy serves ([Explanation.By]) before 50 results and 10 retries, without 10 results in the last ten minutes, below one
-// call in five seconds, and
+// call in two seconds, and
 //
 //   - for one call in ten, the control arm
 //   - while the forecasts are worse than the base rate's: the fallback

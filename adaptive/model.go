@@ -19,7 +19,7 @@ const (
 	coldRetries             = 10          // likewise
 	recentResults           = 10          // as many results as must lie in
 	recentSpan              = 10 * 60.    // seconds
-	sparse                  = .2          // calls per second below which learning does harm
+	sparse                  = .5          // calls per second below which learning does harm
 	firstExpected           = .05         // seconds: an attempt, before one was seen
 	longAgo                 = -1e18 / 1e9 // seconds: a result that never was
 )
