@@ -34,7 +34,7 @@ func newFakeVenue(limit float64) *fakeVenue {
 }
 
 var binanceCosts = map[string]float64{
-	"POST /api/v3/order": 1, "DELETE /api/v3/order": 1, "GET /api/v3/order": 4, "GET /api/v3/klines": 2, "GET /api/v3/account": 250,
+	"POST /api/v3/order": 1, "DELETE /api/v3/order": 1, "GET /api/v3/order": 4, "GET /api/v3/klines": 2, "GET /api/v3/myPreventedMatches": 250,
 	"GET /api/v3/aggTrades": 4,
 }
 
@@ -117,7 +117,7 @@ func TestFloodStaysWithinLimit(t *testing.T) {
 		flood(ctx, &wg, tr, 5, "DELETE", "/api/v3/order", "", 200*time.Millisecond)
 		flood(ctx, &wg, tr, 15, "GET", "/api/v3/order", "", 0)
 		flood(ctx, &wg, tr, 15, "GET", "/api/v3/klines", "", 0)
-		flood(ctx, &wg, tr, 10, "GET", "/api/v3/account", "", 0)
+		flood(ctx, &wg, tr, 10, "GET", "/api/v3/myPreventedMatches", "", 0)
 		wg.Wait()
 		venue.check(t, 6000)
 		if share := venue.total / (5 * 6000); share < 0.85 {
