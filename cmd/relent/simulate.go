@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -27,7 +28,7 @@ func newSimulate() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newStorm(), newJitter())
+	cmd.AddCommand(newStorm(), newJitter(), newAdaptive())
 	return cmd
 }
 
@@ -106,9 +107,66 @@ func newJitter() *cobra.Command {
 	return cmd
 }
 
-// A report can be shown to people and drawn.
+const adaptiveHelp = `Play an hour of calls in worlds that go wrong in known ways, with a learner and with others that retry, and compare what a
+call was worth: 1 if it succeeds, less a cost for each attempt and for the time until its end.
+
+Policies, gates and learner are relent's own code, in virtual time. Each rival meets the same calls and the same trouble. A scenario
+is one of these, "trace" with --trace, "all", or a FILE.json with a world of your own (package sim, type World):
+
+%s
+RIVALS:
+
+%s`
+
+const adaptiveExample = `  relent simulate adaptive --scenario outages --seeds 4
+  relent simulate adaptive --scenario all --seeds 24 --json >scores.json
+  relent simulate adaptive --scenario overload --rival none,exp+gate,learn+B20 --stretch 0.25`
+
+func newAdaptive() *cobra.Command {
+	var a play.Adaptive
+	var out output
+	var worlds, rivals strings.Builder
+	for _, w := range sim.Worlds() {
+		fmt.Fprintf(&worlds, "  %-12s %s\n", w.Name, w.About)
+	}
+	for _, name := range sim.Rivals() {
+		r, _ := sim.FindRival(name)
+		fmt.Fprintf(&rivals, "  %-18s %s\n", r.Name, r.About)
+	}
+	cmd := &cobra.Command{
+		Use:     "adaptive",
+		Short:   "a learner and others, in worlds that go wrong",
+		Long:    fmt.Sprintf(adaptiveHelp, worlds.String(), strings.TrimSuffix(rivals.String(), "\n")),
+		Example: adaptiveExample,
+		Args:    cobra.NoArgs,
+	}
+	flags := cmd.Flags()
+	flags.StringSliceVar(&a.Scenarios, "scenario", []string{"all"}, "`NAME`s or files, with commas between; may be given again")
+	flags.StringSliceVar(&a.Rivals, "rival", sim.Rivals(), "`NAME`s, with commas between; the reference is always there")
+	flags.StringVar(&a.Trace, "trace", "", "CSV `FILE` of declared incidents, with the columns downtime_start, downtime_end and impact")
+	flags.IntVar(&a.Seeds, "seeds", 24, "runs of each")
+	flags.Uint64Var(&a.FirstSeed, "first-seed", 1, "of the runs; the rules were tuned with 1000 to 1007")
+	flags.DurationVar(&a.Horizon, "horizon", time.Hour, "of the arrivals in each run")
+	flags.Float64Var(&a.Stretch, "stretch", 0, "factor of all times in the scenarios")
+	flags.Float64Var(&a.Busy, "busy", 0, "factor of all rates")
+	flags.Float64Var(&a.AttemptCost, "attempt-cost", 0, "of an attempt, in successes; 0 means 0.02")
+	cmd.Flags().BoolVar(&out.json, "json", false, "print one JSON object")
+	out.command = "simulate adaptive"
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(out.command, err) })
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		a.Progress = out.progress(cmd)
+		return out.deliver(cmd, a.Check(), func(ctx context.Context) (report, error) { return a.Run(ctx) })
+	}
+	return cmd
+}
+
+// A report can be shown to people.
 type report interface {
 	WriteText(io.Writer) error
+}
+
+// A picture can be drawn.
+type picture interface {
 	WriteSVG(io.Writer) error
 }
 
@@ -151,7 +209,7 @@ func (o *output) deliver(cmd *cobra.Command, mistakes error, run func(context.Co
 		fmt.Fprint(cmd.ErrOrStderr(), "\r\x1b[K")
 	}
 	if err == nil && o.svg != "" {
-		err = draw(o.svg, r)
+		err = draw(o.svg, r.(picture)) // reports of commands with --svg are
 	}
 	if s, ok := errors.AsType[*stopped](err); ok {
 		return &rerun.Exit{Code: 128 + int(s.signal), Err: fmt.Errorf("%s: %w", o.command, err)}
@@ -166,7 +224,7 @@ func (o *output) deliver(cmd *cobra.Command, mistakes error, run func(context.Co
 }
 
 // draw writes a picture into a file.
-func draw(name string, r report) error {
+func draw(name string, r picture) error {
 	var svg bytes.Buffer
 	err := r.WriteSVG(&svg)
 	if err == nil {
