@@ -35,11 +35,7 @@ func Dial(i *Injector, dial func(ctx context.Context, network, address string) (
 			if err != nil {
 				return nil, err
 			}
-			c := &Conn{Conn: inner, Injector: i}
-			if shape != nil {
-				c.ReadLimit, c.WriteLimit, c.Delay, c.Reset = shape.ReadLimit, shape.WriteLimit, shape.Delay, shape.Reset
-			}
-			return c, nil
+			return shaped(inner, i, shape), nil
 		})
 	}
 }

@@ -5,8 +5,11 @@
 //
 //   - [Func] and [Do] for functions;
 //   - [Connector] and [Driver] for database/sql drivers;
-//   - [Conn] for network connections;
-//   - [Transport] for HTTP clients.
+//   - [Conn], [Dial] and [Listen] for network connections;
+//   - [Transport] for HTTP clients, [Handler] for servers;
+//   - [Gate] for what stands before attempts.
+//
+// [Parse] reads rules as people write them, and a [Switch] lets them do so over HTTP.
 //
 // The [Fault] that finds duplicates is [ApplyThenFail]: what was asked for happens, and the answer is lost.
 //
