@@ -29,7 +29,7 @@ func (g *Gateway) open() int {
 	if g.places == nil {
 		return 0
 	}
-	return len(g.places.places)
+	return int(g.places.inside.Load())
 }
 
 // Run serves until ctx ends, then lets what is under way finish, for as long as drain says. ready, unless nil, is called once

@@ -85,6 +85,7 @@ func (c *sniffed) CloseWrite() error {
 type doorman struct {
 	net.Listener
 	places chan struct{}
+	inside atomic.Int64
 	closed chan struct{}
 	once   sync.Once
 }
@@ -105,7 +106,8 @@ func (d *doorman) Accept() (net.Conn, error) {
 		<-d.places
 		return nil, err
 	}
-	return &sniffed{Conn: c, armed: true, leave: func() { <-d.places }}, nil
+	d.inside.Add(1)
+	return &sniffed{Conn: c, armed: true, leave: func() { d.inside.Add(-1); <-d.places }}, nil
 }
 
 // Close ends the waiting, too.
