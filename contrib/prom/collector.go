@@ -1,6 +1,10 @@
 package prom
 
 import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -10,7 +14,10 @@ import (
 )
 
 // A Source has the view that a scrape shows. A [control.Registry] is one.
-type Source interface{ View() control.View }
+type Source interface {
+	// View returns what can be seen now. What it returned must not change later.
+	View() control.View
+}
 
 // Options say what else a Collector shows. The zero value is ready.
 type Options struct {
@@ -22,13 +29,16 @@ type Options struct {
 	NativeHistograms bool
 }
 
-// A Collector is a [prometheus.Collector]. It is safe for concurrent use.
+// A Collector is a [prometheus.Collector], for a registry, and a [prometheus.Gatherer] by itself, for a server that shows
+// nothing else: with a thousand operations a registry takes as long again to sort and to check what is in order. It is safe
+// for concurrent use.
 type Collector struct {
 	source Source
 	o      Options
 
 	mu       sync.Mutex
-	labels   []labeller            // by metric
+	count    uint64                // of scrapes; guarded by mu, as is what follows
+	labels   []labeller            // by metric, and then by histogram
 	findings map[[3]string]bool    // kind, subject and severity that were seen, and whether they were active then
 	found    map[[2]string]float64 // how often one became active, by kind and severity
 }
@@ -37,7 +47,10 @@ type Collector struct {
 func New(source Source, o Options) *Collector {
 	c := &Collector{source: source, o: o, findings: map[[3]string]bool{}, found: map[[2]string]float64{}}
 	for i := range metrics {
-		c.labels = append(c.labels, labeller{names: metrics[i].labels, known: map[string][]*dto.LabelPair{}})
+		c.labels = append(c.labels, labeller{names: metrics[i].labels, known: map[string]*labels{}})
+	}
+	for range histograms {
+		c.labels = append(c.labels, labeller{names: []string{"policy"}, known: map[string]*labels{}})
 	}
 	return c
 }
@@ -54,25 +67,79 @@ func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements [prometheus.Collector].
 func (c *Collector) Collect(ch chan<- prometheus.Metric) {
+	list, _ := c.families() // a registry finds what is there twice, too
+	for _, f := range list {
+		for _, m := range f.Metric {
+			ch <- series{f.desc, m}
+		}
+	}
+}
+
+// Gather implements [prometheus.Gatherer]. The error says which series the source has twice; they are shown once.
+func (c *Collector) Gather() ([]*dto.MetricFamily, error) {
+	list, err := c.families()
+	var all []*dto.MetricFamily
+	for _, f := range list {
+		if len(f.Metric) > 0 {
+			all = append(all, &f.MetricFamily)
+		}
+	}
+	slices.SortFunc(all, func(a, b *dto.MetricFamily) int { return strings.Compare(a.GetName(), b.GetName()) })
+	return all, err
+}
+
+// A family is all series of one name.
+type family struct {
+	dto.MetricFamily
+	desc *prometheus.Desc
+}
+
+// families makes a scrape.
+func (c *Collector) families() (list []*family, err error) {
 	s := c.scrape()
-	var all []series
 	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.count++
+	var room room
+	var errs []error
+	add := func(name, help string, kind dto.MetricType, desc *prometheus.Desc) *family {
+		f := &family{dto.MetricFamily{Name: &name, Help: &help, Type: &kind}, desc}
+		list = append(list, f)
+		return f
+	}
+	twice := func(name string, values []string) {
+		errs = append(errs, fmt.Errorf("%s%q is there twice", name, values))
+	}
 	for i := range metrics {
 		m := &metrics[i]
-		m.each(s, func(value float64, labels ...string) {
-			all = append(all, series{m.desc, m.kind, c.labels[i].of(labels), value})
+		kind := dto.MetricType_GAUGE
+		if m.kind == prometheus.CounterValue {
+			kind = dto.MetricType_COUNTER
+		}
+		f := add(m.name, m.help, kind, m.desc)
+		m.each(s, func(value float64, values ...string) {
+			pairs, again := c.labels[i].of(c.count, values)
+			if again {
+				twice(m.name, slices.Clone(values))
+				return
+			}
+			f.Metric = append(f.Metric, room.single(m.kind, value, pairs))
 		})
-	}
-	c.mu.Unlock()
-	for i := range all {
-		ch <- &all[i]
 	}
 	for i := range histograms {
 		h := &histograms[i]
-		for _, p := range s.Policies {
-			ch <- c.histogram(h.desc, *h.of(&p), p.Name)
+		f := add(h.name, h.help, dto.MetricType_HISTOGRAM, h.desc)
+		for p := range s.Policies {
+			policy := &s.Policies[p]
+			pairs, again := c.labels[len(metrics)+i].of(c.count, []string{policy.Name})
+			if again {
+				twice(h.name, []string{policy.Name})
+				continue
+			}
+			f.Metric = append(f.Metric, &dto.Metric{Label: pairs, Histogram: c.histogram(h.of(policy), &room)})
 		}
 	}
+	return list, errors.Join(errs...)
 }
 
 // A scrape is what one scrape shows.

@@ -1,12 +1,16 @@
 package prom_test
 
 import (
+	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/relent-go/relent/contrib/prom"
@@ -39,6 +43,7 @@ func full() control.View {
 		Stops: []control.StopView{
 			{Scope: "binance", State: "stopped", Since: at.Add(-time.Minute)},
 			{Scope: "drilled", State: "stopped", Drill: true, Since: at},
+			{Scope: "binance", State: "stopped", Drill: true, Since: at},
 			{Scope: "easing", State: "running", Ramp: 0.5, Since: at.Add(-time.Minute)},
 		},
 		Venues: []control.VenueView{
@@ -152,6 +157,77 @@ func TestNativeHistograms(t *testing.T) {
 	}
 }
 
+// Alone a collector shows the same as through a registry, to the byte.
+func TestGatherAlone(t *testing.T) {
+	for name, v := range map[string]control.View{"full": full(), "empty": {}, "odd": odd()} {
+		for _, o := range []prom.Options{{}, {NativeHistograms: true}} {
+			c := prom.New(source(func() control.View { return v }), o)
+			registry := prometheus.NewPedanticRegistry()
+			registry.MustRegister(c)
+			want, got := text(t, registry), text(t, c)
+			if !o.NativeHistograms && got != want || strings.Count(got, "\n") != strings.Count(want, "\n") {
+				t.Errorf("%s, %+v: alone\n%s\nand through a registry\n%s", name, o, got, want)
+			}
+		}
+	}
+}
+
+// odd is a view with names that need care.
+func odd() control.View {
+	v := full()
+	v.Policies[0].Name = "b\xffad \"name\"\n"
+	v.Policies[1].Name = "zz"
+	return v
+}
+
+// text is a scrape, its lines in order.
+func text(t *testing.T, g prometheus.Gatherer) string {
+	t.Helper()
+	w := httptest.NewRecorder()
+	promhttp.HandlerFor(g, promhttp.HandlerOpts{}).ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	if w.Code != 200 {
+		t.Fatalf("%d: %s", w.Code, w.Body)
+	}
+	lines := strings.Split(w.Body.String(), "\n")
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}
+
+// What a source has twice fails a scrape, as it does through a registry, and says what it is.
+func TestTwice(t *testing.T) {
+	v := full()
+	v.Policies = append(v.Policies, v.Policies[0])
+	c := prom.New(source(func() control.View { return v }), prom.Options{})
+	list, err := c.Gather()
+	if err == nil || !strings.Contains(err.Error(), `relent_call_duration_seconds["`+v.Policies[0].Name+`"] is there twice`) || len(list) == 0 {
+		t.Errorf("%d families, %v; want them, and the error", len(list), err)
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(c)
+	v = full()
+	if _, err := registry.Gather(); err != nil {
+		t.Errorf("after that: %v", err)
+	}
+}
+
+// Scrapes at one time do not share what they show.
+func TestGatherAtOnce(t *testing.T) {
+	c := prom.New(source(full), prom.Options{})
+	want := text(t, c)
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 20 {
+				if got := text(t, c); got != want {
+					t.Errorf("at once:\n%s\nwant\n%s", got, want)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
 func BenchmarkScrape(b *testing.B) {
 	v := full()
 	p := v.Policies[0]
@@ -160,12 +236,24 @@ func BenchmarkScrape(b *testing.B) {
 		p.Name = "operation." + string(rune('a'+i%26)) + strings.Repeat("x", i/26)
 		v.Policies = append(v.Policies, p)
 	}
+	collector := prom.New(source(func() control.View { return v }), prom.Options{})
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(prom.New(source(func() control.View { return v }), prom.Options{}))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := registry.Gather(); err != nil {
-			b.Fatal(err)
-		}
+	registry.MustRegister(collector)
+	for name, g := range map[string]prometheus.Gatherer{"registry": registry, "alone": collector} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := g.Gather(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
+	b.Run("served", func(b *testing.B) {
+		h := promhttp.HandlerFor(collector, promhttp.HandlerOpts{})
+		b.ReportAllocs()
+		for b.Loop() {
+			h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/metrics", nil))
+		}
+	})
 }

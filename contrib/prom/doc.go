@@ -2,6 +2,10 @@
 //
 //	registry.MustRegister(prom.New(controlRegistry, prom.Options{}))
 //
+// A server that shows nothing else does without a registry, which is quicker:
+//
+//	http.Handle("/metrics", promhttp.HandlerFor(prom.New(controlRegistry, prom.Options{}), promhttp.HandlerOpts{}))
+//
 // A scrape takes one [control.View] and turns it into metrics: no lock of the hot path is taken, and no counter
 // lives here. Whoever serves many processes, as `relent serve` does, hands in the merged view of the fleet.
 //

@@ -5,52 +5,60 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 
 	"github.com/relent-go/relent/control"
 )
 
 // A histogram is one name, and which of a policy's histograms it shows.
 type histogram struct {
-	desc *prometheus.Desc
-	of   func(*control.PolicyView) *control.Histogram
+	name, help string
+	desc       *prometheus.Desc
+	of         func(*control.PolicyView) *control.Histogram
+}
+
+func ofPolicy(name, help string, of func(*control.PolicyView) *control.Histogram) histogram {
+	return histogram{name, help, prometheus.NewDesc(name, help, []string{"policy"}, nil), of}
 }
 
 var histograms = []histogram{
-	{prometheus.NewDesc("relent_call_duration_seconds", "How long calls took, waits included. Counts timed calls, not all calls.", []string{"policy"}, nil),
-		func(p *control.PolicyView) *control.Histogram { return &p.Call }},
-	{prometheus.NewDesc("relent_attempt_duration_seconds", "How long attempts took. Counts timed attempts, not all attempts.", []string{"policy"}, nil),
-		func(p *control.PolicyView) *control.Histogram { return &p.Attempt }},
-	{prometheus.NewDesc("relent_backoff_seconds", "How long calls waited before a retry.", []string{"policy"}, nil),
-		func(p *control.PolicyView) *control.Histogram { return &p.Backoff }},
-	{prometheus.NewDesc("relent_attempts_per_call", "How many attempts a call made.", []string{"policy"}, nil),
-		func(p *control.PolicyView) *control.Histogram { return &p.PerCall }},
+	ofPolicy("relent_call_duration_seconds", "How long calls took, waits included. Counts timed calls, not all calls.", func(p *control.PolicyView) *control.Histogram { return &p.Call }),
+	ofPolicy("relent_attempt_duration_seconds", "How long attempts took. Counts timed attempts, not all attempts.", func(p *control.PolicyView) *control.Histogram { return &p.Attempt }),
+	ofPolicy("relent_backoff_seconds", "How long calls waited before a retry.", func(p *control.PolicyView) *control.Histogram { return &p.Backoff }),
+	ofPolicy("relent_attempts_per_call", "How many attempts a call made.", func(p *control.PolicyView) *control.Histogram { return &p.PerCall }),
 }
 
-// histogram makes a metric of a view's histogram, in the form that was asked for.
-func (c *Collector) histogram(desc *prometheus.Desc, h control.Histogram, labels ...string) prometheus.Metric {
+// histogram makes what Prometheus reads of a view's histogram, in the form that was asked for.
+func (c *Collector) histogram(h *control.Histogram, room *room) *dto.Histogram {
 	total := uint64(0)
 	for _, n := range h.Counts {
 		total += n
 	}
 	if c.o.NativeHistograms {
-		return native(desc, h, total, labels...)
+		var m dto.Metric
+		_ = native(h, total).Write(&m) // never fails
+		return m.Histogram
 	}
-	buckets := make(map[float64]uint64, len(h.Bounds))
-	sum := uint64(0)
-	for i, bound := range h.Bounds {
+	made, sum := room.histogram(total, h.Sum), uint64(0)
+	made.Bucket = room.buckets(len(h.Bounds))
+	for i := range h.Bounds {
 		if i < len(h.Counts) {
 			sum += h.Counts[i]
 		}
-		buckets[bound] = sum
+		made.Bucket[i].UpperBound = &h.Bounds[i]
+		*made.Bucket[i].CumulativeCount = sum
 	}
-	return prometheus.MustNewConstHistogram(desc, total, h.Sum, buckets, labels...)
+	return made
 }
 
 // schema is the resolution of native histograms: each bucket is 2^(1/8) times as wide as the one before.
 const schema = 3
 
+// nameless stands for the name and the labels, which are put around the histogram.
+var nameless = prometheus.NewDesc("relent", "", nil, nil)
+
 // native puts each classic bucket's count where its upper bound lies.
-func native(desc *prometheus.Desc, h control.Histogram, total uint64, labels ...string) prometheus.Metric {
+func native(h *control.Histogram, total uint64) prometheus.Metric {
 	positive := map[int]int64{}
 	for i, n := range h.Counts {
 		if n == 0 || len(h.Bounds) == 0 {
@@ -62,7 +70,7 @@ func native(desc *prometheus.Desc, h control.Histogram, total uint64, labels ...
 		}
 		positive[bucket(bound)] += int64(n)
 	}
-	return prometheus.MustNewConstNativeHistogram(desc, total, h.Sum, positive, nil, 0, schema, 1e-9, time.Time{}, labels...)
+	return prometheus.MustNewConstNativeHistogram(nameless, total, h.Sum, positive, nil, 0, schema, 1e-9, time.Time{})
 }
 
 // bucket is the number of the native bucket that holds v: number 0 ends at 1.

@@ -13,6 +13,8 @@ import (
 
 // A metric is one name, and how its series come from a view.
 type metric struct {
+	name   string
+	help   string
 	desc   *prometheus.Desc
 	labels []string
 	kind   prometheus.ValueType
@@ -20,11 +22,11 @@ type metric struct {
 }
 
 func counter(name, help string, each func(*scrape, func(float64, ...string)), labels ...string) metric {
-	return metric{prometheus.NewDesc(name, help, labels, nil), labels, prometheus.CounterValue, each}
+	return metric{name, help, prometheus.NewDesc(name, help, labels, nil), labels, prometheus.CounterValue, each}
 }
 
 func gauge(name, help string, each func(*scrape, func(float64, ...string)), labels ...string) metric {
-	return metric{prometheus.NewDesc(name, help, labels, nil), labels, prometheus.GaugeValue, each}
+	return metric{name, help, prometheus.NewDesc(name, help, labels, nil), labels, prometheus.GaugeValue, each}
 }
 
 // States are those of relent_circuit_state.
@@ -107,13 +109,13 @@ var metrics = []metric{
 		}
 	}, "component", "critical"),
 	gauge("relent_finding_active", "1 while the analysis sees a pattern.", func(s *scrape, emit func(float64, ...string)) {
-		for key, active := range s.findings {
-			emit(one(active), key[:]...)
+		for _, key := range slices.SortedFunc(maps.Keys(s.findings), func(a, b [3]string) int { return slices.Compare(a[:], b[:]) }) {
+			emit(one(s.findings[key]), key[:]...)
 		}
 	}, "kind", "subject", "severity"),
 	counter("relent_findings_total", "Patterns that the analysis has seen begin.", func(s *scrape, emit func(float64, ...string)) {
-		for key, n := range s.found {
-			emit(n, key[:]...)
+		for _, key := range slices.SortedFunc(maps.Keys(s.found), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }) {
+			emit(s.found[key], key[:]...)
 		}
 	}, "kind", "severity"),
 	counter("relent_audit_records_total", "Records in the audit log.", func(s *scrape, emit func(float64, ...string)) {
@@ -167,23 +169,37 @@ func venues(of func(*control.VenueView, time.Time, func(float64, ...string))) fu
 	}
 }
 
-// stops also shows the global scope, where nothing has been stopped yet.
+// stops shows each scope once, drills as what is not stopped, and the global scope even where nothing has been stopped yet.
 func stops(of func(*control.StopView, func(float64, ...string))) func(*scrape, func(float64, ...string)) {
 	return func(s *scrape, emit func(float64, ...string)) {
-		global := false
+		shown := map[string]bool{}
 		for i := range s.Stops {
-			global = global || s.Stops[i].Scope == "global"
-			of(&s.Stops[i], emit)
+			if !s.Stops[i].Drill {
+				shown[s.Stops[i].Scope] = true
+				of(&s.Stops[i], emit)
+			}
 		}
-		if !global {
-			of(&control.StopView{Scope: "global", State: "running"}, emit)
+		for _, scope := range append([]string{"global"}, drilled(s.Stops)...) {
+			if !shown[scope] {
+				shown[scope] = true
+				of(&control.StopView{Scope: scope, State: "running"}, emit)
+			}
 		}
 	}
 }
 
+func drilled(stops []control.StopView) (scopes []string) {
+	for _, s := range stops {
+		if s.Drill {
+			scopes = append(scopes, s.Scope)
+		}
+	}
+	return scopes
+}
+
 // engaged says that a scope is held back. One whose release ramps still is.
 func engaged(s *control.StopView) bool {
-	return !s.Drill && (s.State != "running" || s.Ramp > 0 && s.Ramp < 1)
+	return s.State != "running" || s.Ramp > 0 && s.Ramp < 1
 }
 
 // budgets shows for each policy the emptiest of the budgets that it draws on.

@@ -15,7 +15,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/relent-go/relent/contrib/prom"
@@ -240,14 +239,13 @@ func (s *Server) handler(c Config, db *sqldb.DB, work context.Context) (http.Han
 	if err != nil {
 		return nil, nil, err
 	}
-	metrics := prometheus.NewRegistry()
-	metrics.MustRegister(prom.New(source{s.views, s.lend}, prom.Options{Streams: func() (int, uint64) { t := board.Stats(); return t.Clients, t.Dropped }}))
+	metrics := prom.New(source{s.views, s.lend}, prom.Options{Streams: func() (int, uint64) { t := board.Stats(); return t.Clients, t.Dropped }})
 	mux := http.NewServeMux()
 	(&processes{s.plane, s.views, s.lend, db.Audit(), auth, work.Done()}).routes(mux)
 	door := &door{auth, http.NewCrossOriginProtection()}
 	(&releases{s.plane, c.ReadOnly}).routes(mux, door)
 	mux.HandleFunc("POST /api/v1/config/reload", door.admit(dashboard.Operator, (&reloads{c.File, c.ReadOnly}).reload))
-	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{Registry: metrics, MaxRequestsInFlight: 4}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
 	health := &control.Endpoint{Registry: s.registry, Details: func(r *http.Request) bool {
 		if auth == nil {
 			return true
