@@ -209,7 +209,7 @@ func TestGuardNeeds(t *testing.T) {
 	}
 
 	// What a retry earned: nothing, less the attempt and the time since it was asked for.
-	s := &shadow{&Learner{}, newModel(), Terms{AttemptCost: .1, DelayCost: .05}}
+	s := &shadow{l: &Learner{}, m: newModel(), terms: Terms{AttemptCost: .1, DelayCost: .05}}
 	note := uint64(against)
 	a := &retry.Attempt{Number: 2, At: day, Note: &note}
 	s.Settle(a, &retry.Outcome{State: retry.Failed, Err: errBusy, Start: day.Add(time.Second), End: day.Add(2 * time.Second)})

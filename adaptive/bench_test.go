@@ -19,7 +19,7 @@ func TestHotPathsAllocateNothing(t *testing.T) {
 		at = at.Add(time.Millisecond)
 		m.settle(&result{ok: true, took: .1}, at)
 		q := benchAsk()
-		m.decide(&q, &retry.Attempt{At: at, Wait: time.Second}, &Terms{}, .5)
+		m.decide(&q, &retry.Attempt{At: at, Wait: time.Second}, &Terms{}, false, .5)
 	}); n != 0 {
 		t.Errorf("a result and a decision allocate %v times; want 0", n)
 	}
@@ -39,7 +39,7 @@ func BenchmarkDecide(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			q := benchAsk()
-			m.decide(&q, &retry.Attempt{At: day, Wait: time.Second}, &Terms{}, .5)
+			m.decide(&q, &retry.Attempt{At: day, Wait: time.Second}, &Terms{}, false, .5)
 		}
 	})
 	b.Run("contended", func(b *testing.B) {
@@ -50,7 +50,7 @@ func BenchmarkDecide(b *testing.B) {
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {
 				q := benchAsk()
-				m.decide(&q, &retry.Attempt{At: day, Wait: time.Second}, &Terms{}, .5)
+				m.decide(&q, &retry.Attempt{At: day, Wait: time.Second}, &Terms{}, false, .5)
 			}
 		})
 	})

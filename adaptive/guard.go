@@ -37,9 +37,9 @@ type guard struct {
 
 func (g *guard) reset() { g.on, g.pays, g.doesNot = false, 1, 1 }
 
-// lets says whether a stop may be carried out: one of four, until those that were not are found not to pay.
+// lets says whether a stop may be carried out: one of five, until those that were not are found not to pay.
 func (g *guard) lets(call uint64) bool {
-	return g.doesNot >= trusted || mix(call^0x5bd1e995)%4 == 0
+	return g.doesNot >= trusted || mix(call^0x5bd1e995)%5 == 0
 }
 
 // add counts a retry that earned x, in successes.

@@ -40,6 +40,8 @@ type Source struct {
 	inner   retry.Source
 	terms   Terms
 	last    atomic.Pointer[pair]
+	aside   atomic.Pointer[pair] // of Terms.Control
+	calls   atomic.Uint64        // counted only where there is one
 }
 
 var _ retry.Source = (*Source)(nil)
@@ -52,25 +54,48 @@ type pair struct {
 
 // Current implements [retry.Source].
 func (s *Source) Current() *retry.Policy {
-	var p *retry.Policy
-	if s.inner != nil {
-		p = s.inner.Current()
-	}
-	if p == nil {
-		p = &retry.Policy{}
-	}
+	p := policy(s.inner)
 	made := s.last.Load()
 	if made == nil || made.inner != p {
 		made = &pair{inner: p, m: s.learner.model(p.Name)}
-		watched := *p
-		watched.Gates = append(slices.Clip(slices.Clone(p.Gates)), &shadow{s.learner, made.m, s.terms})
-		made.watched = &watched
+		made.watch(&shadow{l: s.learner, m: made.m, terms: s.terms})
 		s.last.Store(made)
 	}
-	if Mode(made.m.mode.Load()) == Off {
+	switch mode := Mode(made.m.mode.Load()); {
+	case mode == Off:
 		return p
+	case mode == Active && s.terms.Control != nil && control(s.calls.Add(1)):
+		return s.control(made.m)
 	}
 	return made.watched
+}
+
+// control returns the policy of a call of the control arm.
+func (s *Source) control(m *model) *retry.Policy {
+	p := policy(s.terms.Control)
+	made := s.aside.Load()
+	if made == nil || made.inner != p || made.m != m {
+		made = &pair{inner: p, m: m}
+		made.watch(&shadow{l: s.learner, m: m, terms: s.terms, aside: true})
+		s.aside.Store(made)
+	}
+	return made.watched
+}
+
+// watch puts a gate behind those of the policy.
+func (p *pair) watch(g *shadow) {
+	watched := *p.inner
+	watched.Gates = append(slices.Clip(slices.Clone(p.inner.Gates)), g)
+	p.watched = &watched
+}
+
+func policy(s retry.Source) *retry.Policy {
+	if s != nil {
+		if p := s.Current(); p != nil {
+			return p
+		}
+	}
+	return &retry.Policy{}
 }
 
 // model returns that of an operation, or the one that the others share.

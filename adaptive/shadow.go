@@ -15,6 +15,15 @@ type shadow struct {
 	l     *Learner
 	m     *model
 	terms Terms
+	aside bool // its policy is that of the control arm
+}
+
+// control says whether a call is left as configured.
+func (s *shadow) control(a *retry.Attempt) bool {
+	if s.terms.Control != nil {
+		return s.aside
+	}
+	return control(a.Call)
 }
 
 var _ retry.Rechecker = (*shadow)(nil)
@@ -36,7 +45,7 @@ func (s *shadow) Admit(ctx context.Context, a *retry.Attempt) error {
 		delayCost: s.terms.delayCost(a.Policy),
 		preserve:  s.terms.Goal == PreserveSuccess,
 	}
-	note, stop := s.m.decide(&q, a, &s.terms, s.terms.random())
+	note, stop := s.m.decide(&q, a, &s.terms, s.control(a), s.terms.random())
 	a.Keep(note)
 	if stop != nil {
 		return stop
@@ -62,7 +71,7 @@ func (s *shadow) Recheck(ctx context.Context, a *retry.Attempt) error {
 		group: groupOf(a.Class), kind: kindBy(s.terms.Kind, a.Err, a.Class), retry: a.Number - 1,
 		lifted: groupOf(a.Class) == throttle && retry.Hint(a.Err) > 0, left: left(ctx, a.Begins), note: a.Kept(), lever: s.terms.random(), spread: s.terms.random(),
 	}
-	again, stop := s.m.ready(&w, a, &s.terms)
+	again, stop := s.m.ready(&w, a, &s.terms, s.control(a))
 	a.Keep(w.note)
 	a.Wait += again
 	if stop != nil {
@@ -172,7 +181,7 @@ func (m *model) predict(k Kind, g group, retry int, lifted bool, t *Terms) uint6
 }
 
 // leads says what stands behind a choice for a call. m.mu is held.
-func (m *model) leads(call uint64, active bool, t *Terms) By {
+func (m *model) leads(control, active bool, t *Terms) By {
 	switch {
 	case !t.sound():
 		return Configured
@@ -180,7 +189,7 @@ func (m *model) leads(call uint64, active bool, t *Terms) By {
 		return Cold
 	case m.score.fallback && t.uses(Falling):
 		return Fallback
-	case active && control(call):
+	case active && control:
 		return Control
 	}
 	return Model
@@ -188,7 +197,7 @@ func (m *model) leads(call uint64, active bool, t *Terms) By {
 
 // decide works out an advice, remembers it for whoever asks, and follows it if the operation is active. It returns the note of the
 // retry, and why the call must end, if it must. u is uniform in [0, 1).
-func (m *model) decide(q *ask, a *retry.Attempt, t *Terms, u float64) (note uint64, stop *Stopped) {
+func (m *model) decide(q *ask, a *retry.Attempt, t *Terms, control bool, u float64) (note uint64, stop *Stopped) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	q.at = m.since(a.At)
@@ -198,7 +207,7 @@ func (m *model) decide(q *ask, a *retry.Attempt, t *Terms, u float64) (note uint
 	s := &m.said
 	*s = said{kind: q.kind, group: q.group, configured: a.Wait, asked: true, elapsed: m.belief[q.group].elapsed(q.at)}
 	active := Mode(m.mode.Load()) == Active
-	if s.by = m.leads(a.Call, active, t); s.by != Configured {
+	if s.by = m.leads(control, active, t); s.by != Configured {
 		s.advice = m.choose(q)
 		t.revise(&s.advice)
 	}

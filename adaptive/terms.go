@@ -27,6 +27,7 @@ type Terms struct {
 	Goal        Goal                          // Utility by default
 	MaxWait     time.Duration                 // longest wait that is considered; not positive means 30 s
 	Kind        func(error, retry.Class) Kind // tells failures apart; nil means DefaultKind
+	Control     retry.Source                  // policies of the control arm, whose budget is a slice of the usual one, so that neither arm starves the other; nil leaves both in one
 	Without     Levers                        // of the learner's that are not used; none by default
 	Rand        func() float64                // uniform in [0, 1), for jitter, safe for concurrent use; nil means math/rand/v2
 	Revise      func(Advice) Advice           // has the last word on an advice, for experiments; a pure function that calls nothing of the learner's; nil leaves it

@@ -50,11 +50,11 @@ type waiter struct {
 
 // ready says, when a wait is over, how much longer the retry must wait, if at all, or why its call ends. It notes the forecast of
 // one that begins.
-func (m *model) ready(w *waiter, a *retry.Attempt, t *Terms) (again time.Duration, stop *Stopped) {
+func (m *model) ready(w *waiter, a *retry.Attempt, t *Terms, control bool) (again time.Duration, stop *Stopped) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.advance(m.since(a.Begins))
-	if w.note&waiting != 0 && Mode(m.mode.Load()) == Active && m.leads(a.Call, true, t) == Model {
+	if w.note&waiting != 0 && Mode(m.mode.Load()) == Active && m.leads(control, true, t) == Model {
 		more, end := m.hold(w, t)
 		if end {
 			m.left(w)

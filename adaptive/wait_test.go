@@ -78,11 +78,7 @@ func (c *crowd) until(end float64, up bool) {
 			return
 		}
 		w := waiter{retry: 1, left: c.left - t, note: c.notes[i], lever: c.random.Float64(), spread: c.random.Float64()}
-		call := uint64(i)
-		for control(call) {
-			call += 10_000
-		}
-		again, stop := c.m.ready(&w, &retry.Attempt{Call: call, Begins: day.Add(duration(t))}, &Terms{})
+		again, stop := c.m.ready(&w, &retry.Attempt{Begins: day.Add(duration(t))}, &Terms{}, false)
 		c.notes[i] = w.note
 		if c.next[i] = t + again.Seconds(); again > 0 {
 			continue
@@ -181,17 +177,17 @@ func TestReadyEndsCalls(t *testing.T) {
 	for control(a.Call) {
 		a.Call++
 	}
-	if again, stop := c.m.ready(&w, a, &Terms{}); again != 0 || stop == nil || c.m.waiters[available] != 2 || w.note&waiting != 0 {
+	if again, stop := c.m.ready(&w, a, &Terms{}, false); again != 0 || stop == nil || c.m.waiters[available] != 2 || w.note&waiting != 0 {
 		t.Errorf("%v, %v, %d wait", again, stop, c.m.waiters[available])
 	}
 	note := uint64(waiting)
-	g := &shadow{&Learner{}, c.m, Terms{Rand: func() float64 { return .5 }}}
+	g := &shadow{l: &Learner{}, m: c.m, terms: Terms{Rand: func() float64 { return .5 }}}
 	b := &retry.Attempt{Call: a.Call, Number: 2, Begins: a.Begins, Err: errBusy, Note: &note}
 	if err := g.Recheck(t.Context(), b); !errors.Is(err, ErrStopped) || note&waiting != 0 || c.m.waiters[available] != 1 {
 		t.Errorf("Recheck = %v, note %x, %d wait", err, note, c.m.waiters[available])
 	}
 	w = waiter{retry: 1, left: 60, lever: .5, note: waiting}
-	if again, stop := c.m.ready(&w, a, &Terms{Without: Pressure | Parking}); again != 0 || stop != nil || c.m.waiters[available] != 0 {
+	if again, stop := c.m.ready(&w, a, &Terms{Without: Pressure | Parking}, false); again != 0 || stop != nil || c.m.waiters[available] != 0 {
 		t.Errorf("without levers: %v, %v, %d wait", again, stop, c.m.waiters[available])
 	}
 }
@@ -289,5 +285,34 @@ func TestReleaseThrottled(t *testing.T) {
 	m.at, m.waiters[throttle] = 10, 1
 	if m.release(throttle); m.wake[throttle] != 11 {
 		t.Errorf("turns until %v s; want 11", m.wake[throttle])
+	}
+}
+
+// The control arm may have policies of its own, whose budget is a slice. One call in ten uses them, while the operation is active.
+func TestControlPolicies(t *testing.T) {
+	l := &Learner{}
+	own := &retry.Policy{Name: "venue.get", MaxAttempts: 7}
+	s := l.Source(&retry.Policy{Name: "venue.get"}, Terms{Control: own})
+	count := func() (n int) {
+		for range 10_000 {
+			if s.Current().MaxAttempts == 7 {
+				n++
+			}
+		}
+		return n
+	}
+	if n := count(); n != 0 {
+		t.Errorf("%d calls of the control arm in Shadow", n)
+	}
+	l.SetMode("venue.get", Active)
+	if n := count(); n < 900 || n > 1100 {
+		t.Errorf("%d of 10,000 calls are of the control arm; want one in ten", n)
+	}
+	g := s.aside.Load().watched.Gates[0].(*shadow)
+	if !g.control(&retry.Attempt{}) || s.last.Load().watched.Gates[0].(*shadow).control(&retry.Attempt{}) || g.m != l.known("venue.get") {
+		t.Error("the arms are mixed up")
+	}
+	if len(l.Operations()) != 1 {
+		t.Errorf("operations %v; want one", l.Operations())
 	}
 }

@@ -24,14 +24,24 @@ type Rival struct {
 	backoff  backoff.Strategy // nil means the default
 	gates    func(random func() float64) []retry.Gate
 	learns   bool
-	levers   adaptive.Levers                       // that the learner goes without
-	revise   func(adaptive.Advice) adaptive.Advice // sabotage
+	slice    func(random func() float64) (control, other []retry.Gate) // of the budget, one tenth and the rest; nil for no budget
+	levers   adaptive.Levers                                           // that the learner goes without
+	revise   func(adaptive.Advice) adaptive.Advice                     // sabotage
 }
 
 // share20 is the budget of the reference.
 func share20(func() float64) []retry.Gate { return []retry.Gate{&Share{Ratio: .2, Burst: 50}} }
 
+// slices20 is the same budget for a control arm, which is a tenth of the calls, and the others.
+func slices20(func() float64) (control, other []retry.Gate) {
+	return []retry.Gate{&Share{Ratio: .2, Burst: 5}}, []retry.Gate{&Share{Ratio: .2, Burst: 45}}
+}
+
 func bucket(func() float64) []retry.Gate { return []retry.Gate{&budget.Budget{}} }
+
+func buckets(func() float64) (control, other []retry.Gate) {
+	return []retry.Gate{&budget.Budget{Max: 1}}, []retry.Gate{&budget.Budget{Max: 9}}
+}
 
 // rivals are all of them, in the order of the table.
 var rivals = []Rival{
@@ -49,19 +59,19 @@ var rivals = []Rival{
 	{Name: "exp+gate", About: "the reference with the congestion gate", gates: func(random func() float64) []retry.Gate {
 		return []retry.Gate{&Share{Ratio: .2, Burst: 50}, &adaptive.Congestion{Kind: kindOf, Rand: random}}
 	}},
-	{Name: "learn+B20", About: "the learner under the reference's budget", gates: share20, learns: true},
+	{Name: "learn+B20", About: "the learner under the reference's budget", slice: slices20, learns: true},
 	{Name: "learn", About: "the learner without a budget", learns: true},
 	{Name: "bucket", About: "the reference's waits under relent's default bucket", gates: bucket},
-	{Name: "learn+bucket", About: "the learner under relent's default bucket", gates: bucket, learns: true},
-	{Name: "no-waits", About: "learn+B20, waits as configured", gates: share20, learns: true, levers: adaptive.Waits},
-	{Name: "no-parking", About: "learn+B20, callers do not wait for each other", gates: share20, learns: true, levers: adaptive.Parking},
-	{Name: "no-gate", About: "learn+B20, no congestion gate", gates: share20, learns: true, levers: adaptive.Pressure},
-	{Name: "no-guard", About: "learn+B20, no guard", gates: share20, learns: true, levers: adaptive.Guarding},
-	{Name: "no-fallback", About: "learn+B20, no calibration fallback", gates: share20, learns: true, levers: adaptive.Falling},
-	{Name: "sabotage-inverted", About: "learn+B20 gives up when all is well and hammers when it is not", gates: share20, learns: true, revise: inverted},
-	{Name: "sabotage-stop", About: "learn+B20 always gives up", gates: share20, learns: true, revise: alwaysStop},
-	{Name: "sabotage-now", About: "learn+B20 never waits", gates: share20, learns: true, revise: alwaysNow},
-	{Name: "sabotage-sure", About: "learn+B20 believes that 95 % of retries succeed", gates: share20, learns: true, revise: alwaysSure},
+	{Name: "learn+bucket", About: "the learner under relent's default bucket", slice: buckets, learns: true},
+	{Name: "no-waits", About: "learn+B20, waits as configured", slice: slices20, learns: true, levers: adaptive.Waits},
+	{Name: "no-parking", About: "learn+B20, callers do not wait for each other", slice: slices20, learns: true, levers: adaptive.Parking},
+	{Name: "no-gate", About: "learn+B20, no congestion gate", slice: slices20, learns: true, levers: adaptive.Pressure},
+	{Name: "no-guard", About: "learn+B20, no guard", slice: slices20, learns: true, levers: adaptive.Guarding},
+	{Name: "no-fallback", About: "learn+B20, no calibration fallback", slice: slices20, learns: true, levers: adaptive.Falling},
+	{Name: "sabotage-inverted", About: "learn+B20 gives up when all is well and hammers when it is not", slice: slices20, learns: true, revise: inverted},
+	{Name: "sabotage-stop", About: "learn+B20 always gives up", slice: slices20, learns: true, revise: alwaysStop},
+	{Name: "sabotage-now", About: "learn+B20 never waits", slice: slices20, learns: true, revise: alwaysNow},
+	{Name: "sabotage-sure", About: "learn+B20 believes that 95 % of retries succeed", slice: slices20, learns: true, revise: alwaysSure},
 }
 
 func inverted(a adaptive.Advice) adaptive.Advice {
@@ -125,8 +135,12 @@ func (r *Rival) sources(errands []Errand, cost float64, seed uint64) (sources []
 		}
 		var s retry.Source = p
 		if learner != nil {
+			aside := *p
+			if r.slice != nil {
+				aside.Gates, p.Gates = r.slice(random)
+			}
 			s = learner.Source(p, adaptive.Terms{
-				AttemptCost: cost, DelayCost: e.DelayCost, Kind: kindOf, Rand: random, Without: r.levers, Revise: r.revise,
+				Control: &aside, AttemptCost: cost, DelayCost: e.DelayCost, Kind: kindOf, Rand: random, Without: r.levers, Revise: r.revise,
 			})
 			s.Current() // makes the model known
 			learner.SetMode(e.Name, adaptive.Active)
