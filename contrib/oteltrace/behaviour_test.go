@@ -371,10 +371,11 @@ func TestLinksAreBounded(t *testing.T) {
 	if n := oteltrace.LinksOf(ctx); n != 64 {
 		t.Errorf("%d links; want the first 64", n)
 	}
-	a := oteltrace.WithLinks(oteltrace.WithLinks(t.Context(), refs[0]), refs[1])
-	b := oteltrace.WithLinks(a, refs[2])
-	if oteltrace.LinksOf(a) != 2 || oteltrace.LinksOf(b) != 3 {
-		t.Errorf("%d and %d links; want 2 and 3: contexts must not share", oteltrace.LinksOf(a), oteltrace.LinksOf(b))
+	three := oteltrace.WithLinks(t.Context(), refs[:3]...)
+	left := oteltrace.WithLinks(three, refs[3])
+	_ = oteltrace.WithLinks(three, refs[4])
+	if got := oteltrace.LastLink(left); got != refs[3][3:35] {
+		t.Errorf("the last link is to trace %s; want %s: contexts must not share", got, refs[3][3:35])
 	}
 }
 

@@ -21,8 +21,8 @@
 // error.type and relent.class, and the status Error. error.type is a status ("503"), a gRPC code ("UNAVAILABLE"), timeout,
 // canceled, panic, or the type of the error.
 //
-// Spans are made where the incoming span is recording, and only there. The first failure makes the spans of the call and of its first attempt,
-// with the times at which they began. What an attempt after the first does, it does below its own span: the spans of HTTP
+// Spans are made where the incoming span is recording, and only there. The first failure, or a refusal before the first attempt, makes
+// the spans of the call and of its first attempt, with the times at which they began. What an attempt after the first does, it does below its own span: the spans of HTTP
 // and gRPC clients nest there, and the trace goes on in the process that they call. With AlwaysSpan that is so for
 // first attempts, too, and calls that succeed at once have spans.
 //
@@ -32,6 +32,9 @@
 // calls that something else makes: a retryhttp.Transport, or an operation of a registry.
 //
 //	client := retryhttp.Client(&retry.Policy{Observer: t})
+//
+// Where no span is recording, Do adds 8 to 10 ns to retry.Do, 1 with a nil Tracer, and the observer as good as nothing; where one is, a call with a
+// failure costs a sixth to a fifth more than the same spans written by hand (go test -bench . ./oteltrace, on two busy cores).
 //
 // As an observer it makes the same spans from what it is told, when an attempt has ended. It cannot give attempts a context, so
 // what they do appears beside their spans, below the incoming one. The first attempt of a call whose time nobody

@@ -12,34 +12,54 @@ import (
 	"google.golang.org/grpc"
 )
 
-// BenchmarkUnary is a call over loopback without the interceptor and with it, in turns: the time of the whole process, client and
-// server, and the time that passed. Sharing turns means that whatever else the machine does is shared.
+// BenchmarkUnary is a call over loopback without the interceptor and with it.
 func BenchmarkUnary(b *testing.B) {
-	s := (&server{}).start(b)
-	plain := dial(b, s.addr, grpc.WithDisableRetry())
-	ours := dial(b, s.addr, client(hasty(false)).DialOptions()...)
 	in := &testpb.SimpleRequest{Payload: payload("quote")}
-	call := func(c testpb.TestServiceClient) {
-		if _, err := c.UnaryCall(context.Background(), in); err != nil {
-			b.Fatal(err)
+	sideBySide(b, (&server{}).start(b), func(c testpb.TestServiceClient) error {
+		_, err := c.UnaryCall(context.Background(), in)
+		return err
+	})
+}
+
+// BenchmarkStream is a stream of ten messages.
+func BenchmarkStream(b *testing.B) {
+	s := &server{output: func(_ int, _ *testpb.StreamingOutputCallRequest, out testpb.TestService_StreamingOutputCallServer) error {
+		for range 10 {
+			if err := out.Send(&testpb.StreamingOutputCallResponse{Payload: payload("quote")}); err != nil {
+				return err
+			}
 		}
-	}
-	for range 100 {
-		call(plain)
-		call(ours)
-	}
+		return nil
+	}}
+	in := &testpb.StreamingOutputCallRequest{Payload: payload("book")}
+	sideBySide(b, s.start(b), func(c testpb.TestServiceClient) error {
+		_, err := receive(c.StreamingOutputCall(context.Background(), in))
+		return err
+	})
+}
+
+// sideBySide makes calls without an interceptor and with one in short turns, so that whatever else the machine does is shared. It
+// reports the processor time of the whole process, client and server, and the quickest turns.
+func sideBySide(b *testing.B, s *server, call func(testpb.TestServiceClient) error) {
+	clients := [2]testpb.TestServiceClient{dial(b, s.addr, grpc.WithDisableRetry()), dial(b, s.addr, client(hasty(false)).DialOptions()...)}
 	const turn = 50
 	var cpu [2]time.Duration
 	least := [2]time.Duration{math.MaxInt64, math.MaxInt64}
+	run := func(way int) {
+		for range turn {
+			if err := call(clients[way]); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	run(0)
+	run(1)
 	turns := 0
 	for b.Loop() {
 		for i := range 2 {
 			way := (i + turns) % 2
-			c := [2]testpb.TestServiceClient{plain, ours}[way]
 			before, began := used(b), time.Now()
-			for range turn {
-				call(c)
-			}
+			run(way)
 			least[way] = min(least[way], time.Since(began))
 			cpu[way] += used(b) - before
 		}
