@@ -15,7 +15,11 @@ import (
 func AuditOf(log *audit.Log) func() AuditView {
 	return func() AuditView {
 		s := log.Stats()
-		return AuditView{Records: s.Written + s.Spooled, WriteErrors: s.Dropped + s.LostOrders}
+		v := AuditView{Records: s.Written + s.Spooled, WriteErrors: s.Dropped + s.LostOrders}
+		if s.Head.Sequence > 0 {
+			v.Head = s.Head.Hash.String()
+		}
+		return v
 	}
 }
 

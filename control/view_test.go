@@ -207,13 +207,17 @@ func TestAuditOf(t *testing.T) {
 		t.Fatal(err)
 	}
 	log := &audit.Log{Store: store}
+	if v := control.AuditOf(log)(); v != (control.AuditView{}) {
+		t.Errorf("before any record: %+v", v)
+	}
 	done := make(chan error)
 	go func() { done <- log.Run(context.Background()) }()
 	for log.Record(t.Context(), audit.Record{Decision: audit.Stop}) != nil { // until it runs
 		runtime.Gosched()
 	}
-	if v := control.AuditOf(log)(); v.Records == 0 || v.WriteErrors != 0 {
-		t.Errorf("%+v; want a record", v)
+	heads, err := store.Heads(t.Context())
+	if v := control.AuditOf(log)(); err != nil || v.Records == 0 || v.WriteErrors != 0 || len(heads) != 1 || v.Head != heads[0].Hash.String() {
+		t.Errorf("%+v, %v, %v; want a record, and the head of the chain", v, heads, err)
 	}
 	if err := control.AuditWritable(log)(t.Context()); err != nil {
 		t.Errorf("writable: %v", err)

@@ -123,3 +123,17 @@ func TestStatusWatchOnATerminal(t *testing.T) {
 		t.Errorf("nothing stays:\n%q", text[max(0, end):])
 	}
 }
+
+// The limit of a server's answer is none of a command: whoever means that is told what to say.
+func TestRunHasNoTimeout(t *testing.T) {
+	for _, args := range [][]string{{"run", "--timeout", "1s", "--", "true"}, {"--timeout", "1s", "run", "--", "true"}} {
+		var out, complaints bytes.Buffer
+		if code := run(args, &out, &complaints); code != 2 || !strings.Contains(complaints.String(), "say --attempt-timeout") {
+			t.Errorf("%v: %d, %s", args, code, complaints.String())
+		}
+	}
+	var out, complaints bytes.Buffer
+	if code := run([]string{"run", "--", "true", "--timeout", "1s"}, &out, &complaints); code != 0 {
+		t.Errorf("a flag of the command: %d, %s", code, complaints.String())
+	}
+}

@@ -99,6 +99,7 @@ type Stats struct {
 	LostOrders  uint64 // ends of retries of orders that found no room: their intents stay open
 	Batches     uint64 // writes to the store that succeeded
 	Checkpoints uint64 // that the anchor took
+	Head        Head   // of the chain, as of the last write that succeeded
 	Waiting     int    // records that wait
 	Closed      bool   // orders are refused
 	Err         error  // why the last write to the store failed; nil if it did not

@@ -193,7 +193,7 @@ func (w *writer) append(ctx context.Context, records []Record) error {
 	if err != nil {
 		return err
 	}
-	w.tell(func(s *Stats) { s.Written += uint64(len(records)); s.Batches++ })
+	w.tell(func(s *Stats) { s.Written += uint64(len(records)); s.Batches++; s.Head = head })
 	select {
 	case <-w.heads: // nobody has looked at the one before
 	default:

@@ -87,6 +87,9 @@ func NewCobra(policies func(cmd *cobra.Command, name string) (*retry.Policy, err
 
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(flagError(err)) })
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if flags.Changed("timeout") { // a flag of all commands
+			return usage(errors.New("--timeout: is how long a server may take to answer, and run asks none: say --attempt-timeout, of each attempt, or --max-elapsed, of all of them together"))
+		}
 		c.Args = args
 		if flags.Changed("exit-code-on-give-up") {
 			c.ExitCodeOnGiveUp = &giveUp

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -82,6 +81,7 @@ type Server struct {
 	plane    *plane
 	views    *instances
 	lend     *lenders
+	verified *verified
 	http     *http.Server
 	end      func() error
 }
@@ -113,7 +113,8 @@ func Run(ctx context.Context, c Config, ready func(*Server)) error {
 
 	log := &audit.Log{Store: db.Audit(), Chain: chain(c.Name), Node: c.Name}
 	s := &Server{Addr: listener.Addr(), registry: &control.Registry{Instance: c.Name, Build: build(), Logger: c.Log}}
-	s.registry.SetAudit(control.AuditOf(log))
+	s.verified = &verified{}
+	s.registry.SetAudit(s.verified.over(control.AuditOf(log)))
 	s.plane = &plane{docs: db.Documents(), audit: log, log: c.Log, approvers: c.Approvers, designated: c.Designated}
 	s.views = &instances{self: s.registry, docs: db.Documents(), name: c.Name, plane: s.plane, views: map[string]*reported{}}
 	s.plane.known = s.views.operation
@@ -234,7 +235,7 @@ func (s *Server) handler(c Config, db *sqldb.DB, work context.Context) (http.Han
 		auth = dashboard.Tokens(&tokenFile{path: c.TokenFile})
 	}
 	board, err := dashboard.New(dashboard.Config{
-		Source: source{s.views, s.lend}, Commander: s.plane, Audit: reader{db.Audit()}, Auth: auth, Hosts: c.Hosts, ReadOnly: c.ReadOnly,
+		Source: source{s.views, s.lend}, Commander: s.plane, Audit: reader{db.Audit(), s.verified}, Auth: auth, Hosts: c.Hosts, ReadOnly: c.ReadOnly,
 	})
 	if err != nil {
 		return nil, nil, err
@@ -301,60 +302,6 @@ func (s source) View() control.View {
 	}
 	v.Budgets = lent
 	return v
-}
-
-// reader shows the audit log to the dashboard.
-type reader struct{ store *sqldb.Audit }
-
-// Records implements dashboard.Audit.
-func (r reader) Records(ctx context.Context, q string, limit int) ([]audit.Record, error) {
-	heads, err := r.store.Heads(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var found []audit.Record
-	for _, h := range heads {
-		const page = 500
-		for end := h.Sequence; end > 0 && len(found) < limit*(len(heads)+1); {
-			from := uint64(1)
-			if end > page {
-				from = end - page + 1
-			}
-			links, err := r.store.Links(ctx, h.Chain, from, int(end-from+1))
-			if err != nil {
-				return nil, err
-			}
-			here := 0
-			for i := len(links) - 1; i >= 0; i-- {
-				if q == "" || strings.Contains(strings.ToLower(string(links[i].Body)), strings.ToLower(q)) {
-					if record, err := audit.ParseRecord(links[i].Body); err == nil {
-						found = append(found, record)
-						here++
-					}
-				}
-			}
-			if here >= limit {
-				break
-			}
-			end = from - 1
-		}
-	}
-	slices.SortStableFunc(found, func(a, b audit.Record) int { return b.Time.Compare(a.Time) }) // the newest first
-	return found[:min(len(found), limit)], nil
-}
-
-// Verify implements dashboard.Audit.
-func (r reader) Verify(ctx context.Context) error {
-	heads, err := r.store.Heads(ctx)
-	if err != nil {
-		return err
-	}
-	for _, h := range heads {
-		if _, err := audit.Verify(ctx, r.store, h.Chain, audit.Verification{}); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // chain is the name of a server's own chain of audit records.
