@@ -28,6 +28,9 @@ var floors = map[string]int{
 
 	"examples": 4, "docs": 4, "bench": 4, "cmd/internal": 4, // house
 
+	"contrib/process":  4,                        // a program's parts put together
+	"contrib/relentfx": 5, "contrib/relentdo": 5, // and handed to an injector
+
 	"cmd/internal/operate": 5, // commands made of the parts above
 	"cmd/internal/gateway": 5,
 

@@ -1,0 +1,251 @@
+package process_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/relent-go/relent/contrib/process"
+	"github.com/relent-go/relent/control"
+	"github.com/relent-go/relent/dashboard"
+	"github.com/relent-go/relent/gate/breaker"
+	"github.com/relent-go/relent/gate/halt"
+	"github.com/relent-go/relent/observe/audit"
+	"github.com/relent-go/relent/retry"
+	"github.com/relent-go/relent/store/memory"
+)
+
+func quiet() *control.Registry {
+	return &control.Registry{Instance: "test:1", Logger: slog.New(slog.DiscardHandler)}
+}
+
+func ExampleNew() {
+	p, err := process.New(process.Config{
+		Registry:    &control.Registry{Instance: "host:1"},
+		Gates:       []process.Gate{{Name: "binance", Gate: &breaker.Breaker{}}},
+		Classifiers: []process.Classifier{{Name: "binance", Classify: retry.DefaultClassify}},
+		Components:  []control.Component{{Name: "binance"}},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	place, err := p.Registry.AddOperation("binance", &retry.Policy{Name: "binance.place_order", Gates: p.Gates("binance", "place_order")})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx := context.Background()
+	if err := p.Start(ctx); err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer p.Stop(ctx)
+	fmt.Println(retry.Do(ctx, place, func(context.Context) (string, error) { return "accepted", nil }))
+	// Output: accepted <nil>
+}
+
+func TestConfig(t *testing.T) {
+	breaker := &breaker.Breaker{}
+	for _, test := range []struct {
+		name string
+		c    process.Config
+		want string // all of these, by line
+	}{
+		{"zero", process.Config{}, ""},
+		{"gates and classifiers", process.Config{Gates: []process.Gate{{Name: "a"}, {Gate: breaker}}, Classifiers: []process.Classifier{{}}},
+			"Gates: number 0\nGates: number 1\nClassifiers: number 0"},
+		{"stops", process.Config{Stops: &halt.Tree{MaxScopes: -1}}, "Stops: "},
+		{"listen", process.Config{Listen: "8484"}, "Listen: \"8484\""},
+		{"listen to all without sign-in", process.Config{Listen: ":0"}, "Listen: :0 is not a loopback address"},
+		{"listen to all with sign-in", process.Config{Listen: ":0", Dashboard: dashboard.Config{Auth: dashboard.Tokens(dashboard.TokenList{})}}, ""},
+		{"dashboard", process.Config{Dashboard: dashboard.Config{Interval: -1}}, "Interval: "},
+		{"fleet", process.Config{Fleet: &control.Fleet{URL: "nowhere"}}, "URL: "},
+		{"gate twice", process.Config{Gates: []process.Gate{{"a", breaker}, {"a", breaker}}}, "\"a\""},
+		{"classifier twice", process.Config{Classifiers: []process.Classifier{{"v", retry.DefaultClassify}, {"v", retry.DefaultClassify}}}, "\"v\""},
+		{"component depends on nothing", process.Config{Components: []control.Component{{Name: "a", DependsOn: []string{"b"}}}}, "\"b\""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := process.New(test.c)
+			if (err == nil) != (test.want == "") {
+				t.Fatalf("New() = %v; want %q", err, test.want)
+			}
+			for line := range strings.Lines(test.want) {
+				if !strings.Contains(err.Error(), strings.TrimSpace(line)) {
+					t.Errorf("New() = %v; want %q in it", err, line)
+				}
+			}
+		})
+	}
+}
+
+func TestStopWaitsForCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, place := started(t, process.Config{})
+		var end time.Duration
+		began := time.Now()
+		go retry.Run(t.Context(), place, func(context.Context) error {
+			time.Sleep(3 * time.Second)
+			end = time.Since(began)
+			return nil
+		})
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		if err := p.Stop(ctx); err != nil || end != 3*time.Second {
+			t.Errorf("Stop() = %v when the call ended at %v; want nil after it", err, end)
+		}
+		if took := time.Since(began); took > 4*time.Second {
+			t.Errorf("Stop took %v for a call of 3 s", took)
+		}
+	})
+}
+
+func TestStopEndsWithItsDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, place := started(t, process.Config{})
+		go retry.Run(t.Context(), place, func(context.Context) error { time.Sleep(time.Minute); return nil })
+		synctest.Wait()
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		err := p.Stop(ctx)
+		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "1 calls are still in flight") {
+			t.Errorf("Stop() = %v; want one call in flight, and the deadline", err)
+		}
+		if took := time.Since(began); took > 4*time.Second {
+			t.Errorf("Stop took %v; its deadline was 2 s", took)
+		}
+		if err := p.Stop(ctx); err != process.ErrStopped {
+			t.Errorf("second Stop() = %v", err)
+		}
+		if err := p.Start(t.Context()); err != process.ErrStarted {
+			t.Errorf("Start() after Stop = %v", err)
+		}
+		time.Sleep(time.Minute)
+	})
+}
+
+func started(t *testing.T, c process.Config) (*process.Process, *control.Operation) {
+	t.Helper()
+	c.Registry = quiet()
+	p, err := process.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	place, err := p.Registry.AddOperation("binance", &retry.Policy{Name: "binance.place_order", Gates: p.Gates("binance", "place_order")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return p, place
+}
+
+// The dashboard is served, with a stream open: Stop does not wait for it. Commands are on record. No goroutine is left.
+func TestServed(t *testing.T) {
+	before := runtime.NumGoroutine()
+	store := &memory.Audit{}
+	plane := httptest.NewServer(http.NotFoundHandler())
+	dir := t.TempDir()
+	p, place := started(t, process.Config{
+		Listen: "127.0.0.1:0", Stores: process.Stores{Audit: store}, Stops: &halt.Tree{File: filepath.Join(dir, "stops")},
+		Fleet: &control.Fleet{URL: plane.URL, Dir: dir},
+	})
+	client := &http.Client{Transport: &http.Transport{}}
+	url := "http://" + p.Addr().String()
+	for path, want := range map[string]int{"/livez": 200, "/readyz": 200, "/healthz": 200, "/": 200} {
+		resp, err := client.Get(url + path)
+		if err != nil || resp.StatusCode != want {
+			t.Fatalf("GET %s = %v, %v; want %d", path, resp, err, want)
+		}
+		resp.Body.Close()
+	}
+	stream, err := client.Get(url + "/api/v1/stream")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Body.Close()
+	if _, err := p.Registry.Stop(t.Context(), control.Stop{Scope: "binance", Reason: "prices look wrong", Actor: "ann", Key: "1"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := retry.Run(t.Context(), place, func(context.Context) error { return nil }); !errors.Is(err, halt.ErrHalted) {
+		t.Errorf("call while stopped = %v", err)
+	}
+	records, _, err := store.Query(t.Context(), audit.Filter{}, audit.Cursor{}, 10)
+	if err != nil || len(records) == 0 {
+		t.Errorf("%d records of the command, %v", len(records), err)
+	}
+	if err := p.Health(t.Context()); err != nil {
+		t.Errorf("Health() while stopped = %v; want nil, it is degraded", err)
+	}
+	if err := p.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	w := httptest.NewRecorder()
+	p.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	if w.Code != 503 {
+		t.Errorf("GET / after Stop = %d", w.Code)
+	}
+	io.Copy(io.Discard, stream.Body)
+	client.CloseIdleConnections()
+	plane.Close()
+	for until := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before; runtime.Gosched() {
+		if time.Now().After(until) {
+			buf := make([]byte, 1<<16)
+			t.Fatalf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), before, buf[:runtime.Stack(buf, true)])
+		}
+	}
+}
+
+func TestStartFails(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	file := filepath.Join(t.TempDir(), "stops")
+	holder := &halt.Tree{File: file}
+	for name, c := range map[string]process.Config{
+		"address taken": {Listen: taken.Addr().String()},
+		"file taken":    {Stops: &halt.Tree{File: file}},
+	} {
+		if err := holder.Open(); err != nil {
+			t.Fatal(err)
+		}
+		c.Registry = quiet()
+		p, err := process.New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Start(t.Context()); err == nil {
+			t.Errorf("%s: Start() = nil", name)
+		}
+		if err := p.Stop(t.Context()); err != process.ErrStopped {
+			t.Errorf("%s: Stop() = %v", name, err)
+		}
+	}
+	holder.Close()
+}
+
+func TestHealthFails(t *testing.T) {
+	p, _ := started(t, process.Config{Components: []control.Component{
+		{Name: "ledger", Critical: true, Check: func(context.Context) error { return errors.New("disk full") }},
+	}})
+	defer p.Stop(t.Context())
+	if err := p.Health(t.Context()); err == nil || !strings.Contains(err.Error(), "ledger") {
+		t.Errorf("Health() = %v; want the name of what fails", err)
+	}
+}
