@@ -25,13 +25,12 @@ type call struct {
 	known  *method
 	policy retry.Policy
 
-	series backoff.Strategy
-	ask    func(error) bool // the policy's RetryIf
-	base   int              // failures before the series was restarted
-	pushed bool             // the server named the wait
+	source *retry.Policy // what policy was made from
 
-	attempts  int
-	unknown   bool // an attempt may have acted
+	attempts  int32
+	base      int32 // failures before the series was restarted
+	pushed    bool  // the server named the wait
+	unknown   bool  // an attempt may have acted
 	refreshed bool
 	fresh     metadata.MD
 }
@@ -47,23 +46,24 @@ func (x *call) prepare(c *Client, name string, cc *grpc.ClientConn, owned bool) 
 	if s != nil {
 		p = s.Current()
 	}
-	x.policy = *p.Current()
+	x.source = p.Current()
+	x.policy = *x.source
 	x.known = c.of(name)
 	x.policy.Idempotent = x.policy.Idempotent || x.known.idempotent
-	if x.series = x.policy.Backoff; x.series == nil {
-		x.series = backoff.Exponential{}
-	}
-	x.policy.Backoff = x
-	x.ask, x.policy.RetryIf = x.policy.RetryIf, allowed
+	x.policy.Backoff, x.policy.RetryIf = x, allowed
 }
 
 // Delay implements [backoff.Strategy].
 func (x *call) Delay(n int, last time.Duration, u float64) time.Duration {
 	if x.pushed {
-		x.pushed, x.base = false, n
+		x.pushed, x.base = false, int32(n)
 		return 0 // beyond what the server said
 	}
-	return x.series.Delay(n-x.base, last, u)
+	n -= int(x.base)
+	if s := x.source.Backoff; s != nil {
+		return s.Delay(n, last, u)
+	}
+	return backoff.Exponential{}.Delay(n, last, u)
 }
 
 // outgoing returns the context of an attempt with the metadata that it sends.
@@ -76,7 +76,7 @@ func (x *call) outgoing(ctx context.Context, above int) context.Context {
 		}
 		ctx = metadata.NewOutgoingContext(ctx, md)
 	}
-	if n := above + x.attempts - 1; n > 0 {
+	if n := above + int(x.attempts) - 1; n > 0 {
 		ctx = metadata.AppendToOutgoingContext(ctx, PreviousAttempts, strconv.Itoa(n))
 	}
 	return ctx

@@ -60,7 +60,7 @@ func allowed(err error) bool {
 
 // judge says what the error of an attempt means.
 func (x *call) judge(err error, f facts) error {
-	e := &attemptError{err: err, final: f.committed, ask: x.ask, code: codes.Unknown}
+	e := &attemptError{err: err, final: f.committed, ask: x.source.RetryIf, code: codes.Unknown}
 	st, ok := status.FromError(err)
 	if !ok { // an interceptor's below
 		x.unknown = x.unknown || retry.DefaultClassify(err) == retry.Ambiguous

@@ -17,7 +17,7 @@ type unary struct {
 	req, reply any
 	invoker    grpc.UnaryInvoker
 	opts       []grpc.CallOption
-	room       [4]grpc.CallOption
+	room       [2]grpc.CallOption
 	trailer    metadata.MD // nil until a stream was made for the attempt
 }
 
