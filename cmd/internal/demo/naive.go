@@ -3,6 +3,8 @@ package demo
 import (
 	"context"
 	"fmt"
+	"io"
+	"log"
 	"math/rand/v2"
 	"net/http"
 	"strings"
@@ -10,6 +12,9 @@ import (
 	"time"
 
 	"github.com/adshao/go-binance/v2"
+
+	binanceorders "github.com/relent-go/relent/contrib/binance"
+	"github.com/relent-go/relent/exchange/market"
 )
 
 // Naive is what the same load does with the retry that bots write by hand: three tries of every
@@ -21,7 +26,23 @@ type Naive struct {
 	Amplification  float64 `json:"amplification"`
 }
 
-// RunNaive trades like [Run], naively, until cfg.For has passed, stop is closed or ctx ends, and counts.
+// An unmetered transport takes away the usage headers, which the SDK would write into the client without a lock.
+type unmetered struct{ base http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (u unmetered) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := u.base.RoundTrip(r)
+	if err == nil {
+		for name := range resp.Header {
+			if strings.HasPrefix(name, "X-Mbx-") {
+				resp.Header.Del(name)
+			}
+		}
+	}
+	return resp, err
+}
+
+// RunNaive trades like [Run] on a simulated venue, naively, until cfg.For has passed, stop is closed or ctx ends, and counts.
 func RunNaive(ctx context.Context, stop <-chan struct{}, cfg Config) (Naive, error) {
 	if err := cfg.Validate(); err != nil {
 		return Naive{}, err
@@ -31,8 +52,8 @@ func RunNaive(ctx context.Context, stop <-chan struct{}, cfg Config) (Naive, err
 	base := http.DefaultTransport.(*http.Transport).Clone()
 	defer base.CloseIdleConnections()
 	sdk := binance.NewClient(cfg.Key, cfg.Secret)
-	sdk.BaseURL = strings.TrimSuffix(cfg.URL, "/")
-	sdk.HTTPClient = &http.Client{Transport: judge{whole{base}}, Timeout: 2 * time.Second}
+	sdk.BaseURL, sdk.Logger = strings.TrimSuffix(cfg.URL, "/"), log.New(io.Discard, "", 0)
+	sdk.HTTPClient = &http.Client{Transport: unmetered{base}, Timeout: 2 * time.Second}
 
 	trading, cancel := context.WithTimeout(ctx, cfg.For)
 	defer cancel()
@@ -43,8 +64,8 @@ func RunNaive(ctx context.Context, stop <-chan struct{}, cfg Config) (Naive, err
 		case <-trading.Done():
 		}
 	}()
-	var mu sync.Mutex
-	var intended []string
+	var mu sync.Mutex // guards the variables of this block
+	intended := 0
 	calls, attempts := 0, 0
 	thrice := func(fn func(try int) error) error {
 		var err error
@@ -62,7 +83,6 @@ func RunNaive(ctx context.Context, stop <-chan struct{}, cfg Config) (Naive, err
 		mu.Unlock()
 		return err
 	}
-	intents := &run{cfg: cfg}
 	var traders sync.WaitGroup
 	for number := range cfg.Traders {
 		traders.Go(func() {
@@ -78,37 +98,34 @@ func RunNaive(ctx context.Context, stop <-chan struct{}, cfg Config) (Naive, err
 					_, err := sdk.NewKlinesService().Symbol(symbol).Interval("1m").Limit(5).Do(ctx)
 					return err
 				})
-				if err == nil && choose.Float64() < 0.6 {
-					if o := intents.intend(choose, symbol, book, fmt.Sprintf("n%dx%d", number, count)); o != nil {
-						mu.Lock()
-						intended = append(intended, o.id)
-						mu.Unlock()
-						thrice(func(try int) error {
-							s := sdk.NewCreateOrderService().Symbol(o.symbol).Side(o.side).Type(o.kind).
-								Quantity(o.quantity).NewClientOrderID(fmt.Sprintf("%sy%d", o.id, try))
-							if o.kind == binance.OrderTypeLimit {
-								s.TimeInForce(o.force).Price(o.price)
-							}
-							_, err := s.Do(ctx)
-							return err
-						})
-					}
+				if err == nil && len(book.Bids) > 0 && len(book.Asks) > 0 {
+					snapshot, _ := binanceorders.Snapshot(symbol, book)
+					i := intend(choose, symbol, &market.View{Bids: snapshot.Bids, Asks: snapshot.Asks})
+					mu.Lock()
+					intended++
+					mu.Unlock()
+					thrice(func(try int) error {
+						s := sdk.NewCreateOrderService().Symbol(symbol).Side(binance.SideType(strings.ToUpper(string(i.Side)))).
+							Type(binance.OrderType(strings.ToUpper(string(i.Type)))).Quantity(string(i.Quantity)).
+							NewClientOrderID(fmt.Sprintf("n%dx%dy%d", number, count, try))
+						if i.Price != "" {
+							s.TimeInForce(binance.TimeInForceType(strings.ToUpper(string(i.TIF)))).Price(string(i.Price))
+						}
+						_, err := s.Do(ctx)
+						return err
+					})
 				}
 				sleep(trading, time.Duration((0.5+choose.Float64())*float64(cfg.Pause)))
 			}
 		})
 	}
 	traders.Wait()
-	ledger, err := cfg.Ledger(ctx)
-	if err != nil {
-		return Naive{}, err
-	}
-	n := Naive{OrdersIntended: len(intended), Amplification: 1}
+	n := Naive{OrdersIntended: intended, Amplification: 1}
 	perIntent := make(map[string]int)
-	for id, held := range ledger {
+	for id, held := range ledgerOf(cfg.Venue.Oracle()) {
 		intent, _, _ := strings.Cut(id, "y")
-		perIntent[intent] += held.Orders
-		n.OrdersExecuted += held.Orders
+		perIntent[intent] += held.orders
+		n.OrdersExecuted += held.orders
 	}
 	for _, orders := range perIntent {
 		n.Duplicates += max(0, orders-1)

@@ -2,30 +2,59 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"math/rand/v2"
+	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/adshao/go-binance/v2"
-
-	"github.com/relent-go/relent/retry"
+	"github.com/relent-go/relent/cmd/internal/venue"
+	"github.com/relent-go/relent/exchange"
+	"github.com/relent-go/relent/exchange/market"
+	"github.com/relent-go/relent/exchange/order"
+	"github.com/relent-go/relent/observe/analytics"
+	"github.com/relent-go/relent/store/sqldb"
+	"github.com/relent-go/relent/transport/retryws"
 )
 
 // A run is one demo.
 type run struct {
-	cfg     Config
-	client  *client
-	counter *counter
-	prefix  string // of client ids: no two runs share one
+	cfg      Config
+	rules    order.Rules
+	strategy string // in client ids: no two runs share one
+	began    time.Time
+	life     context.Context // of all that runs beside the traders
+	work     sync.WaitGroup
+	ops      operations
+	counter  *counter
+	analyst  *analytics.Analyzer
+	sights   sighting
 
-	began time.Time
-	ended <-chan struct{} // closed when trading has ended
-	tasks sync.WaitGroup  // settlements
+	conn     *connection
+	clock    *clock
+	banStore exchange.BanStore
+	machine  *order.Machine
+	notes    notes
+	balances balances
+
+	links        *retryws.Budget
+	market, user *retryws.Session
+	books        *market.Books
+	clean        atomic.Bool // the account is known
+	dirty        atomic.Bool // and it was not, for a reason worth telling
+	trading      atomic.Bool
+	up           atomic.Bool // all of the above is there to be looked at
+
+	count    atomic.Uint64 // intents
+	refused  reasons       // orders that were not sent
+	unpriced atomic.Int64  // times that a trader had no book that it could trust
+	waited   atomic.Int64  // and none knew the account
+	stale    atomic.Int64  // times that a book went out of step
+	missed   atomic.Int64  // events that a stream lacked, found by reading
 
 	mu     sync.Mutex
-	orders []*order  // guarded by mu
 	story  []Line    // the latest; guarded by mu
 	retold time.Time // when a retry was last told; guarded by mu
 }
@@ -39,128 +68,124 @@ type Line struct {
 // lines is how much of the story is kept.
 const lines = 8
 
-var symbols = []string{"BTCUSDT", "ETHUSDT"}
-
 // Run trades until cfg.For has passed or stop is closed, settles what is open, and judges. The end
 // of ctx interrupts everything, settlements included. Run returns an error only if it could not trade at all.
 func Run(ctx context.Context, stop <-chan struct{}, cfg Config) (Report, error) {
 	if err := cfg.Validate(); err != nil {
 		return Report{}, err
 	}
-	cfg = cfg.filled()
-	c := &counter{}
-	client, err := newClient(cfg, c)
+	r := &run{cfg: cfg.filled(), began: time.Now(), links: &retryws.Budget{Connects: 150, Per: 5 * time.Minute}}
+	r.strategy = "demo" + strconv.FormatInt(r.began.UnixMilli(), 36)
+	r.counter = &counter{tell: r.tellRetry, sights: &r.sights}
+	r.analyst = &analytics.Analyzer{Sinks: []analytics.Sink{analytics.SinkFunc(r.found)}}
+	r.clock = &clock{tell: r.tell}
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	r.life = life
+	defer r.work.Wait()
+	defer end()
+	facts, err := exchange.Load(desk)
 	if err != nil {
 		return Report{}, err
 	}
-	r := &run{cfg: cfg, counter: c, client: client, began: time.Now()}
-	c.tell = r.tellRetry
-	if cfg.Control != nil {
-		if err := cfg.Control.Registry.AddVenue(desk, r.venue); err != nil {
-			return Report{}, err
-		}
+	r.rules = order.RulesOf(facts)
+	r.rules.Budget = readBudget
+	if cfg.Residual > 0 {
+		r.rules.Residual = cfg.Residual
 	}
-	defer r.client.connections.CloseIdleConnections()
-	r.prefix = "r" + strconv.FormatInt(r.began.UnixMilli(), 36)
-	if err := r.client.syncClock(ctx); err != nil {
-		return Report{}, fmt.Errorf("ask %s for its time: %w", cfg.URL, err)
+	// A simulated venue knows nothing of those before it: neither their orders nor their bans.
+	prefix, bans := "R1", "bans.json"
+	if cfg.Venue != nil {
+		prefix = order.NewID("S", r.strategy, 0)[:order.MaxPrefix]
+		bans = "bans-" + prefix + ".json"
 	}
-	cfg.Ready()
+	r.banStore = &exchange.FileBans{Path: filepath.Join(cfg.Dir, bans)}
+	db, err := sqldb.Open(ctx, "sqlite:"+filepath.Join(cfg.Dir, "orders.db"))
+	if err != nil {
+		return Report{}, fmt.Errorf("order log: %w", err)
+	}
+	defer db.Close()
+	if err := r.operate(); err != nil {
+		return Report{}, err
+	}
+	r.conn = r.connect(facts, r.banStore)
+	defer r.conn.base.CloseIdleConnections()
+	r.newMachine(db.Orders(), prefix)
+	if err := r.start(ctx); err != nil {
+		return Report{}, err
+	}
+	return r.trades(ctx, stop, end)
+}
 
-	trading, cancel := context.WithTimeout(ctx, cfg.For)
+// start begins all that runs beside the traders, and returns when orders can be placed.
+func (r *run) start(ctx context.Context) error {
+	r.clock.ask = r.conn.orders.Time
+	if err := r.clock.Sync(ctx); err != nil {
+		return fmt.Errorf("ask %s for its time: %w", r.cfg.URL, err)
+	}
+	r.followBooks()
+	ended := make(chan error, 1)
+	r.work.Go(func() { ended <- r.machine.Run(r.life) })
+	select {
+	case <-r.machine.Ready():
+	case err := <-ended:
+		if errors.Is(err, order.ErrHeld) {
+			err = fmt.Errorf("%w; if that process is gone, try again in 15 s", err)
+		}
+		return fmt.Errorf("order log in %s: %w", r.cfg.Dir, err)
+	}
+	r.followAccount()
+	r.up.Store(true)
+	r.work.Go(func() { _ = r.analyst.Run(r.life) })
+	return r.connected(ctx)
+}
+
+// connected waits for the books and the account, half a minute at most.
+func (r *run) connected(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	r.ended = trading.Done()
-	var shown sync.WaitGroup
-	done := make(chan struct{})
-	shown.Go(func() { r.show(done) })
+	for !r.clean.Load() || r.booksHealthy(ctx) != nil {
+		if ctx.Err() != nil {
+			return fmt.Errorf("the streams of %s did not come up: %w", r.cfg.URL, errors.Join(r.accountHealthy(ctx), r.booksHealthy(ctx)))
+		}
+		sleep(ctx, 20*time.Millisecond)
+	}
+	return nil
+}
+
+// trades lets the traders trade, settles, and judges.
+func (r *run) trades(ctx context.Context, stop <-chan struct{}, end func()) (Report, error) {
+	r.cfg.Ready()
+	r.sights.begin(time.Now())
+	r.trading.Store(true)
+	r.work.Go(func() { r.clock.keep(r.life) })
+	r.work.Go(r.watchStops)
+	r.work.Go(r.show)
+	trading, cancel := context.WithTimeout(ctx, r.cfg.For)
+	defer cancel()
 	var traders sync.WaitGroup
-	for i := range cfg.Traders {
+	for i := range r.cfg.Traders {
 		traders.Go(func() { r.trade(ctx, trading, i) })
 	}
-	go func() { // ends with trading
-		select {
-		case <-stop:
-			cancel()
-		case <-trading.Done():
-		}
-	}()
+	for i := range charts {
+		traders.Go(func() { r.chart(ctx, trading, i) })
+	}
+	select {
+	case <-stop:
+		cancel()
+	case <-trading.Done():
+	}
+	r.trading.Store(false)
 	traders.Wait()
-	r.tasks.Wait()
-	ledger, err := r.ledger(ctx)
-	close(done)
-	shown.Wait()
-	report := r.judge(ledger)
+	left := r.settle(ctx)
+	orders := r.machine.Orders(true)
+	ledger, err := r.ledger(ctx, orders)
+	report := r.judge(orders, left, ledger, ctx.Err() != nil)
 	if err != nil {
 		report.LedgerError = cause(err)
 	}
+	_ = r.machine.Close()
+	end()
 	return report, nil
-}
-
-// trade makes rounds of calls until trading ends. The calls themselves have ctx, so that none is cut
-// short by the end of trading.
-func (r *run) trade(ctx, trading context.Context, number int) {
-	choose := rand.New(rand.NewPCG(r.cfg.Seed, uint64(number)))
-	var resting []*order
-	for count := 0; trading.Err() == nil; count++ {
-		symbol := symbols[choose.IntN(len(symbols))]
-		book, err := r.client.depth(ctx, symbol)
-		r.client.klines(ctx, symbol)
-		if err == nil && choose.Float64() < 0.6 {
-			o := r.intend(choose, symbol, book, fmt.Sprintf("%s%c%d", r.prefix, 'a'+number%26, count))
-			if o != nil {
-				r.attend(ctx, o)
-				if f, _ := o.is(); f == Exists && o.force == binance.TimeInForceTypeGTC {
-					resting = append(resting, o)
-				}
-			}
-		}
-		if len(resting) > 2 {
-			r.client.remove(ctx, resting[0])
-			resting = resting[1:]
-		}
-		sleep(trading, time.Duration((0.5+choose.Float64())*float64(r.cfg.Pause)))
-	}
-	for _, o := range resting { // leave nothing open behind
-		r.client.remove(ctx, o)
-	}
-}
-
-// attend places an order, and has its fate settled if that is open.
-func (r *run) attend(ctx context.Context, o *order) {
-	r.mu.Lock()
-	r.orders = append(r.orders, o)
-	r.mu.Unlock()
-	if r.place(ctx, o) {
-		return
-	}
-	sent := time.Now() // no attempt was signed later than this
-	r.tasks.Go(func() { r.settle(ctx, o, sent) })
-}
-
-// intend chooses an order: half of them rest in the book for a while, the rest trade at once.
-func (r *run) intend(choose *rand.Rand, symbol string, book *binance.DepthResponse, id string) *order {
-	if len(book.Bids) == 0 || len(book.Asks) == 0 {
-		return nil
-	}
-	o := &order{id: id, symbol: symbol, side: binance.SideTypeBuy, kind: binance.OrderTypeLimit, force: binance.TimeInForceTypeGTC}
-	near, far := book.Asks[0].Price, book.Bids[len(book.Bids)-1].Price
-	if choose.IntN(2) == 0 {
-		o.side = binance.SideTypeSell
-		near, far = book.Bids[0].Price, book.Asks[len(book.Asks)-1].Price
-	}
-	o.quantity = "0.001"
-	if symbol == "ETHUSDT" {
-		o.quantity = "0.01"
-	}
-	switch choose.IntN(4) {
-	case 0:
-		o.kind, o.force = binance.OrderTypeMarket, ""
-	case 1:
-		o.force, o.price = binance.TimeInForceTypeIOC, near
-	default:
-		o.price = far
-	}
-	return o
 }
 
 // tell adds a line to the story.
@@ -187,46 +212,62 @@ func (r *run) tellRetry(format string, args ...any) {
 	}
 }
 
-// ledger returns what the venue holds, from the venue's own account or through its API.
-func (r *run) ledger(ctx context.Context) (Ledger, error) {
-	if r.cfg.Ledger != nil {
-		return r.cfg.Ledger(ctx)
-	}
-	return r.ask(ctx)
+// A ledger is what the venue really holds, by client id.
+type ledger map[string]holding
+
+// A holding is what the venue holds under one client id.
+type holding struct {
+	orders     int  // venue orders that carry it
+	overFilled bool // more was executed than intended
 }
 
-// ask makes a ledger from the venue's API: the history counts an id that was used twice, and each
-// order is asked for by its id, since the history has an end.
-func (r *run) ask(ctx context.Context) (Ledger, error) {
-	l := Ledger{}
+// ledger returns what the venue holds, from the simulated venue's own account or through the API.
+func (r *run) ledger(ctx context.Context, orders []order.Order) (ledger, error) {
+	if r.cfg.Venue != nil {
+		return ledgerOf(r.cfg.Venue.Oracle()), nil
+	}
+	return r.ask(ctx, orders)
+}
+
+func ledgerOf(o venue.Oracle) ledger {
+	l := ledger{}
+	for id, f := range o.Orders {
+		l[id] = holding{f.VenueOrders, f.Intended.IsPositive() && f.Executed.Cmp(f.Intended) > 0}
+	}
+	return l
+}
+
+// ask makes a ledger from the venue's API: the lists count an id that was used twice, and each order that is in none is asked
+// for by its id, since lists have an end.
+func (r *run) ask(ctx context.Context, orders []order.Order) (ledger, error) {
+	l := ledger{}
 	for _, symbol := range symbols {
-		counts, err := r.client.history(ctx, symbol, r.began.Add(-time.Minute))
+		finished, err := r.conn.orders.Finished(ctx, symbol, r.venueTime(r.began))
 		if err != nil {
 			return nil, err
 		}
-		for id, n := range counts {
-			l[id] = Holding{Orders: n}
+		open, err := r.conn.orders.Open(ctx, symbol)
+		if err != nil {
+			return nil, err
+		}
+		for _, report := range append(finished, open...) {
+			h := l[report.Wire]
+			h.orders++
+			h.overFilled = h.overFilled || report.Executed.Cmp(report.Terms.Quantity) > 0
+			l[report.Wire] = h
 		}
 	}
-	for _, o := range r.snapshotOrders() {
-		if l[o.id].Orders > 0 {
+	for _, o := range orders {
+		if l[o.Intent.Wire].orders > 0 {
 			continue
 		}
-		found, err := r.client.find(ctx, o)
-		if err != nil {
+		_, err := r.conn.orders.Query(ctx, o.Ref())
+		switch {
+		case err == nil:
+			l[o.Intent.Wire] = holding{orders: 1}
+		case !errors.Is(err, order.ErrNotFound):
 			return nil, err
-		}
-		if found != nil {
-			l[o.id] = Holding{Orders: 1}
 		}
 	}
 	return l, nil
 }
-
-func (r *run) snapshotOrders() []*order {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return append([]*order(nil), r.orders...)
-}
-
-var _ retry.Observer = (*counter)(nil)

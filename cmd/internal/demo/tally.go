@@ -3,9 +3,11 @@ package demo
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
+	"github.com/relent-go/relent/gate/budget"
 	"github.com/relent-go/relent/retry"
 )
 
@@ -16,10 +18,10 @@ type Tally struct {
 	Attempts  int
 	FirstTry  int // succeeded at once
 	Recovered int // succeeded after a retry
-	Settled   int // order placements with a lost answer whose fate was found by asking
+	Settled   int // order placements with a lost answer whose fate was found out
 	Rejected  int // the venue said no, once and for all
 	Failed    int // none of these: the caller has no answer
-	Refused   int // retries that would have helped nobody: no time left, asked to wait too long
+	Refused   int // retries that were not made: no budget, no time left, asked to wait too long
 }
 
 // Retries is how many attempts came after a first one.
@@ -40,7 +42,8 @@ func (t Tally) plus(u Tally) Tally {
 
 // counter is a retry.Observer that keeps a tally per policy.
 type counter struct {
-	tell func(format string, args ...any) // of each retry; nil tells nobody
+	tell   func(format string, args ...any) // of each retry; nil tells nobody
+	sights *sighting
 
 	mu    sync.Mutex
 	tally map[string]*Tally // by policy name; guarded by mu
@@ -54,6 +57,13 @@ func (c *counter) Observe(_ context.Context, e retry.Event) {
 	if e.Kind != retry.Finished || e.Attempts == 0 {
 		return
 	}
+	if e.Succeeded() && e.Attempts > 1 {
+		c.sights.saw(&c.sights.Retry)
+	}
+	spent := errors.Is(e.Reason, budget.ErrSpent)
+	if spent {
+		c.sights.saw(&c.sights.Budget)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t := c.of(e.Policy.Name)
@@ -66,25 +76,29 @@ func (c *counter) Observe(_ context.Context, e retry.Event) {
 		t.Recovered++
 	case e.Policy.Name == placeOrder && e.Unknown:
 		// Open until settled.
-	case errors.Is(e.Reason, retry.ErrPermanent):
+	case e.Class == retry.Permanent:
 		t.Rejected++
 	default:
 		t.Failed++
 	}
-	if errors.Is(e.Reason, retry.ErrDeadline) || errors.Is(e.Reason, retry.ErrElapsed) || errors.Is(e.Reason, retry.ErrHint) {
+	if spent || errors.Is(e.Reason, retry.ErrDeadline) || errors.Is(e.Reason, retry.ErrElapsed) || errors.Is(e.Reason, retry.ErrHint) {
 		t.Refused++
 	}
 }
 
-// settled books the end of an order placement whose outcome was open.
-func (c *counter) settled(known bool) {
+// settled books the ends of order placements whose outcome was open.
+func (c *counter) settled(n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if known {
-		c.of(placeOrder).Settled++
-	} else {
-		c.of(placeOrder).Failed++
-	}
+	c.of(placeOrder).Settled += n
+}
+
+// unsettled books those whose outcome stays open at the end.
+func (c *counter) unsettled() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.of(placeOrder)
+	t.Failed = t.Calls - t.FirstTry - t.Recovered - t.Settled - t.Rejected
 }
 
 // of returns the tally of a policy. c.mu is held.
@@ -104,9 +118,35 @@ func (c *counter) totals() (all, reads Tally) {
 	defer c.mu.Unlock()
 	for name, t := range c.tally {
 		all = all.plus(*t)
-		if name == readMarket {
-			reads = *t
+		if name == readBook || name == readCandles {
+			reads = reads.plus(*t)
 		}
 	}
 	return all, reads
+}
+
+// reasons counts things by why they happened.
+type reasons struct {
+	mu sync.Mutex
+	by map[string]int // guarded by mu
+}
+
+// add returns how often it was added.
+func (r *reasons) add(why string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.by == nil {
+		r.by = map[string]int{}
+	}
+	r.by[why]++
+	return r.by[why]
+}
+
+func (r *reasons) all() (by map[string]int, sum int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, n := range r.by {
+		sum += n
+	}
+	return maps.Clone(r.by), sum
 }
