@@ -316,3 +316,67 @@ func TestControlPolicies(t *testing.T) {
 		t.Errorf("operations %v; want one", l.Operations())
 	}
 }
+
+// An active model sets the wait of its retries, and only of those.
+func TestActiveSetsTheWait(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		mode    Mode
+		without Levers
+		want    time.Duration
+	}{
+		{"active", Active, Falling, 10 * time.Millisecond},
+		{"shadow", Shadow, Falling, time.Second},
+		{"without the lever", Active, Falling | Waits, time.Second},
+	} {
+		l := &Learner{}
+		s := l.Source(&retry.Policy{Name: "venue.get", MaxElapsed: time.Minute}, Terms{Without: test.without, Rand: func() float64 { return .5 }})
+		at, p := warm(t, s), s.Current()
+		l.SetMode("venue.get", test.mode)
+		a := &retry.Attempt{Policy: p, Number: 2, At: at.Add(time.Second), Wait: time.Second, Err: errBusy, Class: retry.Transient, Note: new(uint64)}
+		for control(a.Call) {
+			a.Call++
+		}
+		if err := p.Gates[0].Admit(t.Context(), a); err != nil || a.Wait != test.want {
+			t.Errorf("%s: %v, wait %v; want %v", test.name, err, a.Wait, test.want)
+		}
+	}
+}
+
+// A retry that was let in as configured does not wait for others, whatever is known by its end.
+func TestOnlyThoseThatWait(t *testing.T) {
+	c := newCrowd(100, 60)
+	w := waiter{retry: 1, left: 60, spread: .5}
+	if again, stop := c.m.ready(&w, &retry.Attempt{Begins: day.Add(time.Second)}, &Terms{}, false); again != 0 || stop != nil || c.m.waiters[available] != 100 {
+		t.Errorf("%v, %v, %d wait; want it to begin", again, stop, c.m.waiters[available])
+	}
+}
+
+// Of the retries that were advised against in one outage, the first stands for all: they end together.
+func TestOneOutageIsOneWitness(t *testing.T) {
+	m := newModel()
+	m.belief[available].seen = 1
+	for i := range 50 {
+		at := day.Add(time.Duration(i) * time.Second)
+		m.settle(&result{ok: true, retry: 1, against: true, amid: true, earned: .9}, at)
+	}
+	if m.guard.on || m.guard.observed != 1 {
+		t.Errorf("%+v; want one retry counted", m.guard)
+	}
+	m.belief[available].seen++
+	m.settle(&result{ok: true, retry: 1, against: true, amid: true, earned: .9}, day.Add(time.Minute))
+	if m.guard.observed != 2 {
+		t.Errorf("%d counted; want one more for another outage", m.guard.observed)
+	}
+}
+
+// A limit that was to be lifted by now is hardly believed in.
+func TestForecastAfterAHint(t *testing.T) {
+	m := newModel()
+	m.belief[throttle].down = .8
+	_, before := unpack(m.predict(Throttled, throttle, 1, false, &Terms{}))
+	_, after := unpack(m.predict(Throttled, throttle, 1, true, &Terms{}))
+	if math.Abs(before-.8*.2) > 1e-6 || math.Abs(after-.8*.96) > 1e-6 {
+		t.Errorf("forecasts %v and %v; want 0.16 and 0.768", before, after)
+	}
+}
