@@ -38,7 +38,7 @@ func (x *trip) answered(resp *http.Response, sent, received time.Time) {
 			x.v.Meaning = late.Meaning // for the pace; the order stays unknown
 		}
 	} else {
-		x.v = t.Profile.Classify(x.r.kind, resp.StatusCode, resp.Header, body)
+		x.v = t.Profile.classify(x.r.kind, resp.StatusCode, resp.Header, body, x.s)
 	}
 	x.teach(body, sent, received)
 	x.pace(resp.Header, body, received)
@@ -70,7 +70,7 @@ func (x *trip) look(resp *http.Response) (body []byte, cut error) {
 	body, err := readMost(make([]byte, 0, room(resp.ContentLength)), resp.Body, most)
 	if err == nil && len(body) <= most {
 		resp.Body.Close()
-		w := &whole{}
+		w := x.wholeBody()
 		w.Reset(body)
 		resp.Body = w
 		return body, nil
@@ -83,6 +83,13 @@ func (x *trip) look(resp *http.Response) (body []byte, cut error) {
 	}
 	resp.Body = rejoined{io.MultiReader(bytes.NewReader(body), rest), resp.Body}
 	return body, cut
+}
+
+func (x *trip) wholeBody() *whole {
+	if x.more != nil {
+		return &x.more.answer
+	}
+	return &whole{}
 }
 
 // room is how much memory a body of some length takes, with a byte for its end.

@@ -95,8 +95,8 @@ func TestOrderAllocs(t *testing.T) {
 			readAgain(t, c, req)
 		})
 	}
-	if more := count(ours) - count(bare); more > 12 {
-		t.Errorf("%v allocations more than http.Client; want at most 12", more)
+	if more := count(ours) - count(bare); more > 9 {
+		t.Errorf("%v allocations more than http.Client; want at most 9", more)
 	}
 }
 

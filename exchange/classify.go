@@ -17,11 +17,19 @@ const maxMessage = 1 << 10
 // Weak facts mean less: "not placed" is unknown then, and "overloaded" counts as a rate limit. It blocks nobody, and is
 // safe for concurrent use.
 func (p *Profile) Classify(kind Kind, status int, h http.Header, body []byte) Verdict {
+	return p.classify(kind, status, h, body, nil)
+}
+
+// classify is Classify; s is what was sent, if that is known.
+func (p *Profile) classify(kind Kind, status int, h http.Header, body []byte, s *Sending) Verdict {
 	v := Verdict{Kind: kind, Status: status}
 	if kind.Guarded() {
 		v.Body = body
 	}
 	a := p.table.read(body)
+	if s != nil {
+		a.known = s.ClientID
+	}
 	v.Code, v.Message = a.code, a.message
 	if len(v.Message) > maxMessage {
 		v.Message = strings.ToValidUTF8(v.Message[:maxMessage], "")
@@ -87,6 +95,7 @@ type answer struct {
 	codes   []string
 	message string
 	body    []byte
+	known   string // is likely to be in it
 }
 
 // read looks for the codes and messages in a body.
@@ -152,7 +161,14 @@ func (t *table) skim(body []byte) (answer, bool) {
 // first returns the first scalar that is not empty at any of the paths.
 func (a *answer) first(paths [][]string) string {
 	for i := 0; a.flat && i < len(paths); i++ {
-		value, sure := peek(a.body, paths[i])
+		raw, sure := find(a.body, paths[i])
+		value := ""
+		if n := len(raw); n > 2 && raw[0] == '"' && string(raw[1:n-1]) == a.known && strings.IndexByte(a.known, '\\') < 0 {
+			return a.known // an id is kept, and this copy of it is there already
+		}
+		if sure {
+			value, sure = scalar(raw)
+		}
 		switch {
 		case !sure:
 			a.tree, _ = decode(a.body)

@@ -15,32 +15,41 @@ func flat(data []byte) bool {
 // asked for three or four of their values. It is empty if there is none. sure is false if only decode can tell: there is a
 // list at the path, an escape on the way, or a name twice.
 func peek(data []byte, path []string) (value string, sure bool) {
+	raw, sure := find(data, path)
+	if !sure {
+		return "", false
+	}
+	return scalar(raw)
+}
+
+// find returns the text of the scalar at a path, which is nil if there is none.
+func find(data []byte, path []string) (raw []byte, sure bool) {
 	i := blank(data, 0)
 	for {
 		switch data[i] {
 		case '[':
-			return "", false
+			return nil, false
 		case '{':
 			if len(path) == 0 {
-				return "", true
+				return nil, true
 			}
 		default:
 			if len(path) > 0 {
-				return "", true
+				return nil, true
 			}
-			return scalar(data[i:past(data, i)])
+			return data[i:past(data, i)], true
 		}
 		at := -1
 		for i = blank(data, i+1); data[i] != '}'; {
 			end := past(data, i)
 			name := data[i+1 : end-1]
 			if bytes.IndexByte(name, '\\') >= 0 {
-				return "", false
+				return nil, false
 			}
 			i = blank(data, blank(data, end)+1) // behind the colon
 			if string(name) == path[0] {
 				if at >= 0 {
-					return "", false
+					return nil, false
 				}
 				at = i
 			}
@@ -49,7 +58,7 @@ func peek(data []byte, path []string) (value string, sure bool) {
 			}
 		}
 		if at < 0 {
-			return "", true
+			return nil, true
 		}
 		i, path = at, path[1:]
 	}
@@ -57,7 +66,7 @@ func peek(data []byte, path []string) (value string, sure bool) {
 
 // scalar reads a string, a number, true, false or null.
 func scalar(data []byte) (value string, sure bool) {
-	if data[0] == 'n' {
+	if len(data) == 0 || data[0] == 'n' {
 		return "", true
 	}
 	if data[0] != '"' {

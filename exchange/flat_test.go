@@ -101,10 +101,11 @@ func TestSkimAgreesWithTree(t *testing.T) {
 			`{"code":1,"code":2}`, `{"error":{"code":"A","message":"b","text":"c"},"errors":["x"],"message":"d"}`, `{}`,
 			`{"message":"d","error_response":{"message":"e","error":"UNKNOWN"}}`, `{"code":"200000","data":{"orderId":"1","clientOid":"2"}}`, `{"msg":"a","message":"b","error":"c","label":"L"}`,
 		} {
+			escaped := strings.Replace(`{"\u007a":0,`+body[1:], ",}", "}", 1)
 			for _, kind := range []Kind{Order, Cancel, Verify} {
 				for _, status := range []int{200, 400, 503} {
 					fast := p.Classify(kind, status, nil, []byte(body))
-					slow := p.Classify(kind, status, nil, []byte(body+"]")) // which only decode takes
+					slow := p.Classify(kind, status, nil, []byte(escaped)) // which peek leaves to decode
 					fast.Body, slow.Body = nil, nil
 					if fmt.Sprintf("%+v", fast) != fmt.Sprintf("%+v", slow) {
 						t.Errorf("%s %v %d %s: %+v; want %+v", name, kind, status, body, fast, slow)

@@ -3,6 +3,7 @@ package exchange
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"strconv"
 )
 
@@ -14,7 +15,10 @@ func decode(data []byte) (any, bool) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
 	var tree any
-	if d.Decode(&tree) != nil || d.More() {
+	if d.Decode(&tree) != nil {
+		return nil, false
+	}
+	if _, err := d.Token(); err != io.EOF { // More would take a bracket for the end of something
 		return nil, false
 	}
 	return tree, true

@@ -253,6 +253,22 @@ func TestSmallThings(t *testing.T) {
 			t.Errorf("first(%s) = %q; want %q", tree, got, want)
 		}
 	}
+	for query, want := range map[string]string{
+		"limit=5": "5", "a=1&limit=5&limit=6": "5", "limits=1&limit=5": "5", "b&limit": "", "xlimit=5": "", "a=%20&limit=5": "5",
+		"a%20b=1&limit=a+b": "a b", "li%6dit=7": "7", "limit=%zz": "", "a=+": "", "": "",
+	} {
+		value, there := queryValue(query, "limit")
+		if value != want || there != (want != "" || query == "b&limit") {
+			t.Errorf("queryValue(%s) = %q, %v; want %q", query, value, there, want)
+		}
+	}
+	for body, want := range map[string]bool{
+		"{} \n": true, "[1]": true, "7": true, "": false, " ": false, "{}{}": false, "{}]": false, "{}}": false, "[1]]": false, "7}": false, "{},": false, "{}<": false,
+	} {
+		if _, ok := decode([]byte(body)); ok != want {
+			t.Errorf("decode(%q) = %v; want %v", body, ok, want)
+		}
+	}
 	r := &http.Request{Method: "POST"}
 	freeze(r)
 	if r.Header["content-length"] == nil {

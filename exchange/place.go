@@ -9,9 +9,16 @@ import (
 
 // queryValue returns a value of a query, without reading all of it into memory.
 func queryValue(query, name string) (string, bool) {
+	odd := escaped(query)
 	for query != "" {
 		var pair string
 		pair, query, _ = strings.Cut(query, "&")
+		if !odd { // as almost all are
+			if rest, ok := strings.CutPrefix(pair, name); ok && (rest == "" || rest[0] == '=') {
+				return strings.TrimPrefix(rest, "="), true
+			}
+			continue
+		}
 		key, value, _ := strings.Cut(pair, "=")
 		if key != name {
 			if !escaped(key) {
@@ -93,6 +100,6 @@ func (r *reader) value(place string) string {
 }
 
 func (r *reader) isJSON() bool {
-	text := strings.TrimLeft(string(r.body[:min(len(r.body), 16)]), " \t\r\n")
-	return strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[")
+	i := blank(r.body, 0)
+	return i < len(r.body) && (r.body[i] == '{' || r.body[i] == '[')
 }

@@ -6,20 +6,19 @@ import (
 )
 
 // sending describes a guarded request.
-func (p *Profile) sending(kind Kind, account string, r *reader) *Sending {
-	s := &Sending{Venue: p.Exchange, Kind: kind, Account: account, Symbol: r.at(p.Wire.Symbol)}
+func (p *Profile) sending(s *Sending, kind Kind, account string, r *reader) {
+	s.Venue, s.Kind, s.Account, s.Symbol = p.Exchange, kind, account, r.at(p.Wire.Symbol)
 	places := p.Wire.ClientID
 	if kind == Cancel && len(p.Wire.CancelID) > 0 {
 		places = p.Wire.CancelID
 	}
 	s.ClientID = r.at(places)
 	s.Signed, s.Deadline = p.times(r)
-	all := make([]byte, 0, 1<<10) // on the stack, and enough for most
+	all := make([]byte, 0, 512) // on the stack, and enough for most
 	for _, part := range [...]string{r.req.Method, r.req.URL.EscapedPath(), r.req.URL.RawQuery} {
 		all = append(append(all, part...), '\n')
 	}
 	s.Hash = sha256.Sum256(append(all, r.body...))
-	return s
 }
 
 // symbol is the instrument of a request whose body nobody read.

@@ -20,6 +20,7 @@ type trip struct {
 	t    *Transport
 	from *http.Request // as the SDK made it
 	c    *cargo        // what is sent; nil before
+	more *guarded      // of guarded requests: holds c
 	buf  []byte        // for the body
 
 	r     request
@@ -36,10 +37,18 @@ type trip struct {
 // A cargo is what the base gets, which may keep it for as long as it likes.
 type cargo struct {
 	req   http.Request
-	body  strings.Reader
 	trace httptrace.ClientTrace
 	asked atomic.Bool // for a connection, so the base is one that reports
 	got   atomic.Bool // a connection. Headers beyond 4 KiB leave before anything else is reported, so nothing later proves that none did
+}
+
+// A guarded cargo is that of a guarded request, with what the Desk and the SDK may keep. Each of them mostly keeps it as long
+// as the others do, and one piece of memory is cheaper than four.
+type guarded struct {
+	cargo
+	body    strings.Reader
+	sending Sending
+	answer  whole
 }
 
 // trips are those that nobody is on.
@@ -65,7 +74,9 @@ func (x *trip) admit(ctx context.Context) error {
 			return err
 		}
 		rd.body, rd.text = x.buf, string(x.buf)
-		x.s = t.Profile.sending(x.r.kind, t.Account, &rd)
+		x.more = &guarded{}
+		x.s = &x.more.sending
+		t.Profile.sending(x.s, x.r.kind, t.Account, &rd)
 		x.r.symbol = x.s.Symbol
 		if t.ages.on && x.r.kind != Order {
 			x.r.age = t.ages.of(x.s.ClientID)
@@ -138,7 +149,12 @@ func readMost(b []byte, r io.Reader, most int) ([]byte, error) {
 
 // prepare makes the request that is sent.
 func (x *trip) prepare(ctx context.Context, body string) {
-	c := &cargo{}
+	var c *cargo
+	if x.more != nil {
+		c = &x.more.cargo
+	} else {
+		c = &cargo{}
+	}
 	c.trace.GetConn = func(string) { c.asked.Store(true) }
 	c.trace.GotConn = func(httptrace.GotConnInfo) { c.got.Store(true) }
 	c.req = *x.from.WithContext(httptrace.WithClientTrace(ctx, &c.trace))
@@ -147,8 +163,8 @@ func (x *trip) prepare(ctx context.Context, body string) {
 		return
 	}
 	if len(body) > 0 {
-		c.body.Reset(body)
-		c.req.Body, c.req.ContentLength = io.NopCloser(&c.body), int64(len(body)) // which net/http knows to be in memory
+		x.more.body.Reset(body)
+		c.req.Body, c.req.ContentLength = io.NopCloser(&x.more.body), int64(len(body)) // which net/http knows to be in memory
 	}
 	x.strip()
 	freeze(&c.req)
@@ -159,7 +175,7 @@ func (x *trip) prepare(ctx context.Context, body string) {
 func (x *trip) strip() {
 	for _, name := range x.t.names.strip {
 		for have := range x.c.req.Header {
-			if http.CanonicalHeaderKey(have) == name {
+			if len(have) == len(name) && http.CanonicalHeaderKey(have) == name {
 				h := x.c.req.Header.Clone()
 				delete(h, have)
 				x.c.req.Header = h

@@ -3,6 +3,7 @@ package venue
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -82,7 +83,10 @@ func (v *Venue) serveMessage(w *world, l *link, message []byte) {
 
 func readMessage(message []byte) (q apiRequest, refusal *apiError) {
 	d := json.NewDecoder(bytes.NewReader(message))
-	if err := d.Decode(&q); err != nil || d.More() {
+	if d.Decode(&q) != nil {
+		return apiRequest{}, refuse(-1135, "Invalid JSON Request")
+	}
+	if _, err := d.Token(); err != io.EOF {
 		return apiRequest{}, refuse(-1135, "Invalid JSON Request")
 	}
 	if !validID(q.ID) {

@@ -97,6 +97,7 @@ func TestAPIRefusals(t *testing.T) {
 		}{
 			{`{`, 400, -1135},
 			{`{} {}`, 400, -1135},
+			{`{"id":1,"method":"time"}]`, 400, -1135},
 			{`{"id":1.5,"method":"time"}`, 400, -1135},
 			{`{"id":1,"method":"no.such"}`, 400, -1000},
 			{`{"id":1,"method":"order.place","params":{}}`, 401, -2014},
