@@ -51,6 +51,7 @@ var (
 		WHERE venue = $1 AND account = $2 AND id > $3 AND id >= $4 AND id < $5 AND ended = 0 ORDER BY id LIMIT $6`)
 	orderOpenRest = newQuery(`SELECT DISTINCT id FROM relent_order
 		WHERE venue = $1 AND account = $2 AND id > $3 AND id >= $4 AND ended = 0 ORDER BY id LIMIT $5`)
+	orderScopes = newQuery(`SELECT DISTINCT venue, account FROM relent_order WHERE ended IS NOT NULL ORDER BY venue, account LIMIT $1`)
 	orderForget = newQuery(`DELETE FROM relent_order WHERE (venue, account, id) IN (
 		SELECT venue, account, id FROM relent_order WHERE ended > 0 AND ended <= {then} - $1 LIMIT $2)`)
 )
@@ -184,6 +185,25 @@ func (s *Orders) Open(ctx context.Context, scope order.Scope, after string, limi
 			return err
 		})
 		return ids, err
+	})
+}
+
+// MaxScopes is how many accounts Scopes lists at most.
+const MaxScopes = 1000
+
+// Scopes lists the accounts of which the log has orders, by venue and account; their prefixes are empty, which means all. It
+// lists the first [MaxScopes] of them.
+func (s *Orders) Scopes(ctx context.Context) ([]order.Scope, error) {
+	return read(ctx, s.db, single, func(ctx context.Context, q session) (all []order.Scope, err error) {
+		err = q.rows(ctx, orderScopes, []any{MaxScopes}, func(scan func(...any) error) error {
+			var venue, account []byte
+			if err := scan(&venue, &account); err != nil {
+				return err
+			}
+			all = append(all, order.Scope{Venue: string(venue), Account: string(account)})
+			return nil
+		})
+		return all, err
 	})
 }
 
