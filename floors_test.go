@@ -34,6 +34,8 @@ var floors = map[string]int{
 	"cmd/internal/operate": 5, // commands made of the parts above
 	"cmd/internal/gateway": 5,
 
+	"cmd/relentvet/rules": 5, "cmd/relentvet": 6,
+
 	"cmd/relent": 6, // the door
 }
 

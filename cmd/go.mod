@@ -17,7 +17,10 @@ require (
 	golang.org/x/term v0.47.0
 )
 
-require github.com/prometheus/client_golang v1.25.0 // indirect
+require (
+	github.com/prometheus/client_golang v1.25.0 // indirect
+	golang.org/x/tools v0.52.0
+)
 
 require (
 	cloud.google.com/go v0.118.0 // indirect

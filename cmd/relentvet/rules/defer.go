@@ -1,0 +1,28 @@
+package rules
+
+import (
+	"go/ast"
+
+	"golang.org/x/tools/go/analysis"
+)
+
+// Defer finds defers that pile up with the attempts (R15).
+var Defer = &analysis.Analyzer{Name: "retrydefer", Doc: "find defer in the body of a retry loop", Run: func(pass *analysis.Pass) (any, error) {
+	report := func(body *ast.BlockStmt) {
+		within(body, func(n ast.Node) {
+			if d, ok := n.(*ast.DeferStmt); ok {
+				pass.Reportf(d.Pos(), "defer in a retry loop runs when the function returns, not after the attempt: each attempt keeps what it opened; close it in the loop, or put the attempt into a function (R15)")
+			}
+		})
+	}
+	loops(pass, func(l loop, _ []ast.Node) { report(l.Body) })
+	for _, file := range pass.Files {
+		ast.Inspect(file, func(n ast.Node) bool {
+			if r, _ := attempts(pass, n); r != nil {
+				report(r.Body)
+			}
+			return true
+		})
+	}
+	return nil, nil
+}}

@@ -1,0 +1,147 @@
+package rules
+
+import (
+	"go/ast"
+	"go/token"
+	"go/types"
+
+	"golang.org/x/tools/go/analysis"
+)
+
+// A loop is a retry loop written by hand: it calls something that may fail, and goes around again because it failed.
+type loop struct {
+	*ast.ForStmt
+	call *ast.CallExpr // what is retried
+}
+
+// loops calls f with each retry loop, and with the nodes around it, outermost first.
+func loops(pass *analysis.Pass, f func(l loop, around []ast.Node)) {
+	for _, file := range pass.Files {
+		walk(file, func(n ast.Node, around []ast.Node) {
+			if stmt, ok := n.(*ast.ForStmt); ok {
+				if call := retried(pass, stmt); call != nil {
+					f(loop{stmt, call}, around)
+				}
+			}
+		})
+	}
+}
+
+// walk visits all nodes, with the nodes around each.
+func walk(root ast.Node, visit func(n ast.Node, around []ast.Node)) {
+	var around []ast.Node
+	ast.Inspect(root, func(n ast.Node) bool {
+		if n == nil {
+			around = around[:len(around)-1]
+			return true
+		}
+		visit(n, around)
+		around = append(around, n)
+		return true
+	})
+}
+
+// within visits the nodes of a body that run in the function it is part of: not those of function literals.
+func within(body ast.Node, visit func(ast.Node)) {
+	ast.Inspect(body, func(n ast.Node) bool {
+		if _, ok := n.(*ast.FuncLit); ok {
+			return false
+		}
+		if n != nil {
+			visit(n)
+		}
+		return true
+	})
+}
+
+// retried returns the call that a loop retries: the loop ends with its success, and goes around after its failure. The two shapes are
+//
+//	for … { err = call(); if err == nil { return } … }
+//	for … { err = call(); if err != nil { …; continue }; return }
+func retried(pass *analysis.Pass, stmt *ast.ForStmt) *ast.CallExpr {
+	list := stmt.Body.List
+	var call *ast.CallExpr
+	var failed types.Object
+	for i, s := range list {
+		if a, ok := s.(*ast.AssignStmt); ok {
+			if c, obj := fallible(pass, a); c != nil {
+				call, failed = c, obj
+			}
+			continue
+		}
+		check, ok := s.(*ast.IfStmt)
+		if !ok || check.Else != nil {
+			continue
+		}
+		c, obj := call, failed
+		if a, ok := check.Init.(*ast.AssignStmt); ok {
+			c, obj = fallible(pass, a)
+		}
+		op := against(pass, check.Cond, obj)
+		switch {
+		case c == nil:
+		case op == token.EQL && leaves(check.Body) && i < len(list): // success leaves; all else goes around
+			if i+1 < len(list) && leaves(&ast.BlockStmt{List: list[i+1:]}) {
+				return nil // it never goes around
+			}
+			return c
+		case op == token.NEQ && continues(check.Body) && leaves(stmt.Body):
+			return c
+		}
+	}
+	return nil
+}
+
+// fallible returns the call of an assignment whose last value is an error, and the variable of that.
+func fallible(pass *analysis.Pass, a *ast.AssignStmt) (*ast.CallExpr, types.Object) {
+	if len(a.Rhs) != 1 {
+		return nil, nil
+	}
+	call, ok := a.Rhs[0].(*ast.CallExpr)
+	id, named := a.Lhs[len(a.Lhs)-1].(*ast.Ident)
+	if !ok || !named {
+		return nil, nil
+	}
+	obj := pass.TypesInfo.ObjectOf(id)
+	if obj == nil || !isError(obj.Type()) {
+		return nil, nil
+	}
+	return call, obj
+}
+
+// against returns the operator with which cond compares obj with nil, if that is all it does.
+func against(pass *analysis.Pass, cond ast.Expr, obj types.Object) token.Token {
+	b, ok := cond.(*ast.BinaryExpr)
+	if !ok || obj == nil {
+		return token.ILLEGAL
+	}
+	x, ok := b.X.(*ast.Ident)
+	y, nothing := b.Y.(*ast.Ident)
+	if !ok || !nothing || y.Name != "nil" || pass.TypesInfo.ObjectOf(x) != obj {
+		return token.ILLEGAL
+	}
+	return b.Op
+}
+
+func last(b *ast.BlockStmt) ast.Stmt {
+	if len(b.List) == 0 {
+		return nil
+	}
+	return b.List[len(b.List)-1]
+}
+
+// leaves reports whether a block ends by leaving the loop.
+func leaves(b *ast.BlockStmt) bool {
+	switch s := last(b).(type) {
+	case *ast.ReturnStmt:
+		return true
+	case *ast.BranchStmt:
+		return s.Tok == token.BREAK
+	}
+	return false
+}
+
+func continues(b *ast.BlockStmt) bool {
+	s, ok := last(b).(*ast.BranchStmt)
+	return ok && s.Tok == token.CONTINUE
+}

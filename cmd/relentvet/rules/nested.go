@@ -1,0 +1,29 @@
+package rules
+
+import (
+	"go/ast"
+
+	"golang.org/x/tools/go/analysis"
+)
+
+// Nested finds loops written by hand around calls that retry, and in them: the attempts multiply (R9). Calls of relent in
+// calls of relent do not.
+var Nested = &analysis.Analyzer{Name: "retrynested", Doc: "find retry loops around or inside calls that retry", Run: func(pass *analysis.Pass) (any, error) {
+	loops(pass, func(l loop, around []ast.Node) {
+		inside := false
+		for _, n := range around {
+			fn, _ := retrying(pass, n)
+			r, _ := attempts(pass, n)
+			inside = inside || fn != nil || r != nil
+		}
+		ast.Inspect(l.call, func(n ast.Node) bool {
+			fn, _ := retrying(pass, n)
+			inside = inside || fn != nil
+			return true
+		})
+		if inside {
+			pass.Reportf(l.Pos(), "a retry loop by hand together with a retried call: the attempts multiply; keep one of them, best the outer retry.Do (R9)")
+		}
+	})
+	return nil, nil
+}}
