@@ -90,7 +90,15 @@ func circuits(links []link) ([]CircuitView, uint64) {
 	slices.SortStableFunc(views, func(a, b CircuitView) int {
 		return cmp.Or(cmp.Compare(a.Policy, b.Policy), cmp.Compare(a.Target, b.Target))
 	})
-	return views, uint64(more)
+	single := views[:0]
+	for _, v := range views { // two of one name are one for who reads it
+		if n := len(single); n > 0 && single[n-1].Policy == v.Policy && single[n-1].Target == v.Target {
+			single[n-1] = addCircuits(single[n-1], v)
+			continue
+		}
+		single = append(single, v)
+	}
+	return single, uint64(more)
 }
 
 // named asks sources, in the order of their names.

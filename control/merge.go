@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -33,7 +34,7 @@ func Merge(views ...View) View {
 		m.Policies = joined(m.Policies, v.Policies, func(p PolicyView) string { return p.Name }, addPolicies)
 		m.Circuits = joined(m.Circuits, v.Circuits, func(c CircuitView) string { return c.Policy + "\x00" + c.Target }, addCircuits)
 		m.Budgets = joined(m.Budgets, v.Budgets, func(b BudgetView) string { return b.Name }, addBudgets)
-		m.Stops = joined(m.Stops, v.Stops, func(s StopView) string { return s.Scope }, addStops)
+		m.Stops = joined(m.Stops, v.Stops, func(s StopView) string { return strconv.FormatBool(s.Drill) + s.Scope }, addStops)
 		m.Venues = joined(m.Venues, v.Venues, func(v VenueView) string { return v.Name }, addVenues)
 		m.Components = joined(m.Components, v.Components, func(c ComponentView) string { return c.Name }, addComponents)
 		m.Findings = joined(m.Findings, v.Findings, func(f FindingView) string { return f.Kind + "\x00" + f.Subject }, addFindings)

@@ -31,6 +31,7 @@ type commands struct {
 	order   []string        // of keys, oldest first
 	noted   sync.Mutex
 	sources map[halt.Scope]string // how each scope was stopped the last time; guarded by noted
+	drills  []StopView            // that were made lately; guarded by noted
 }
 
 // A done is a stop that was carried out.
@@ -157,6 +158,9 @@ func (k *clerk) Record(c halt.Record) error {
 	}
 	if c.Drill {
 		record.Decision, record.Rule = audit.Drill, strings.TrimSpace(string(c.Action)+" "+c.Source)
+		if c.Action == halt.ActionStop && !errors.Is(c.Err, halt.ErrRefused) {
+			k.registry.live.commands.drill(c, strings.TrimSuffix(c.Source, claimed))
+		}
 	}
 	text := fmt.Sprintf("%s %s by %s: %s", c.Action, c.Scope, c.Who, c.Why)
 	if c.Err != nil {
@@ -211,7 +215,8 @@ func (r *Registry) stopView(s halt.Status) StopView {
 // shown says that a scope belongs into a view: it is stopped, or let go again, or was.
 func shown(s halt.Status) bool { return len(s.Stops) > 0 || s.Share < 1 || s.Epoch > 0 }
 
-// stopsView returns the scopes that belong into a view, the global one first and the strictest before others.
+// stopsView returns the scopes that belong into a view, the global one first and the strictest before others, and
+// behind them the drills.
 func (r *Registry) stopsView(tree *halt.Tree) (views []StopView, more int) {
 	views = []StopView{}
 	if tree == nil {
@@ -223,17 +228,21 @@ func (r *Registry) stopsView(tree *halt.Tree) (views []StopView, more int) {
 		}
 	}
 	slices.SortStableFunc(views, func(a, b StopView) int { return cmp.Compare(rank(b), rank(a)) })
+	drills := r.live.commands.drilled(time.Now())
 	if len(views) <= MostScopes {
-		return views, 0
+		return append(views, drills...), 0
 	}
 	rest := views[MostScopes-1:]
 	other := rest[0] // the strictest of them
 	other.Scope, other.Epoch, other.Expires, more = Other, 0, time.Time{}, len(rest)
-	return append(views[:MostScopes-1:MostScopes-1], other), more
+	return append(append(views[:MostScopes-1:MostScopes-1], other), drills...), more
 }
 
-// rank puts the global scope first, and then the strictest.
+// rank puts the global scope first, and then the strictest; drills come last.
 func rank(v StopView) int {
+	if v.Drill {
+		return -1
+	}
 	if v.Scope == string(halt.Global) {
 		return int(halt.Stopped) + 1
 	}

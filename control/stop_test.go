@@ -177,8 +177,8 @@ func TestDrill(t *testing.T) {
 	if got := records.take(); len(got) != 1 || got[0] != "drill ann desk stopped:" {
 		t.Errorf("recorded %q", got)
 	}
-	if got := r.View().Stops; len(got) != 0 {
-		t.Errorf("stops %+v; want none", got)
+	if got := r.View().Stops; len(got) != 1 || !got[0].Drill || got[0].Source != "cli" || got[0].State != "stopped" {
+		t.Errorf("stops %+v; want the drill", got)
 	}
 }
 

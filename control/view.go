@@ -14,7 +14,7 @@ type View struct {
 	Policies   []PolicyView      `json:"policies"`   // by name
 	Circuits   []CircuitView     `json:"circuits"`   // by policy and target
 	Budgets    []BudgetView      `json:"budgets"`    // by name
-	Stops      []StopView        `json:"stops"`      // scopes that are stopped or ramping, and their epochs
+	Stops      []StopView        `json:"stops"`      // scopes that are stopped or ramping, and their epochs; then drills
 	Venues     []VenueView       `json:"venues"`     // by name
 	Components []ComponentView   `json:"components"` // by name
 	Findings   []FindingView     `json:"findings"`   // active ones
@@ -98,8 +98,8 @@ type BudgetView struct {
 // A StopView is one scope of the emergency stop.
 type StopView struct {
 	Scope   string    `json:"scope"`
-	State   string    `json:"state"` // running, no-retries, risk-reducing, drain, stopped
-	Drill   bool      `json:"drill,omitempty"`
+	State   string    `json:"state"`           // running, no-retries, risk-reducing, drain, stopped
+	Drill   bool      `json:"drill,omitempty"` // stops nothing, and is shown until Expires
 	Epoch   uint64    `json:"epoch"`
 	Actor   string    `json:"actor,omitempty"`
 	Source  string    `json:"source,omitempty"` // dashboard, cli, file, signal, environment, trip, api

@@ -138,7 +138,7 @@ func radiusOf(v control.View, scope string) Radius {
 		d.Unknown = all
 	}
 	for _, s := range v.Stops {
-		if s.Scope != scope && s.State != "running" && covers(scope, s.Scope) {
+		if s.Scope != scope && !s.Drill && s.State != "running" && covers(scope, s.Scope) {
 			d.Below = append(d.Below, s)
 		}
 	}

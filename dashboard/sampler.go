@@ -63,7 +63,11 @@ func (s *sampler) take(v control.View, now time.Time, stats Stats) state {
 		put(st["budgets"], b.Name, b)
 	}
 	for _, x := range v.Stops {
-		put(st["stops"], x.Scope, x)
+		key := x.Scope
+		if x.Drill { // beside what is stopped there for real
+			key += " (drill)"
+		}
+		put(st["stops"], key, x)
 	}
 	for _, x := range v.Venues {
 		put(st["venues"], x.Name, x)

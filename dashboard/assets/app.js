@@ -56,7 +56,7 @@ function SignIn() {
 // Says to assistive technology what changed, at most once in five seconds.
 function Announce() {
 	const [said, say] = useState(''), word = stream()[1];
-	const bad = [...list('stops').filter(s => s.state !== 'running').map(s => stateName(s.state) + ' in ' + s.scope), ...list('circuits').filter(open).map(c => 'circuit open: ' + c.policy + ' ' + c.target)].join('. ');
+	const bad = [...list('stops').filter(s => s.state !== 'running' && !s.drill).map(s => stateName(s.state) + ' in ' + s.scope), ...list('circuits').filter(open).map(c => 'circuit open: ' + c.policy + ' ' + c.target)].join('. ');
 	useEffect(() => { const t = setTimeout(() => say(bad), said ? 5000 : 0); return () => clearTimeout(t); }, [bad]);
 	return html`<div class="hidden"><p role="status">${word}</p><p role="alert">${said}</p></div>`;
 }

@@ -165,7 +165,7 @@ func (t *Tree) rehearse(c Command, action Action, at time.Time) Record {
 			n.leaf.touch()
 		}
 	})
-	r.Scope, r.Epoch, r.Gates = n.scope, n.epoch, n.gates()
+	r.Scope, r.Epoch, r.Gates = At(path...), n.epoch, n.gates() // of the scope that was asked for, which there may not be yet
 	return r
 }
 

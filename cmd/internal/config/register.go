@@ -32,7 +32,7 @@ func (f *File) Register(ctx context.Context, r *control.Registry) (*Set, error) 
 	if err := r.AddComponents(components...); err != nil {
 		return nil, err
 	}
-	if err := s.join(r, &Set{}); err != nil {
+	if _, err := s.join(r, &Set{}); err != nil {
 		return nil, err
 	}
 	_, err = r.Apply(ctx, s.operations("", "file"))
@@ -51,16 +51,37 @@ func (s *Set) Publish(ctx context.Context, r *control.Registry, previous *Set, e
 	if len(fixed) > 0 {
 		return &NeedsRestart{fixed}
 	}
-	if err := s.join(r, previous); err != nil {
+	undo, err := s.join(r, previous)
+	if err == nil {
+		_, err = r.Apply(ctx, s.operations(e.Actor, e.Source))
+	}
+	if err != nil {
+		undo()
 		return err
 	}
-	_, err := r.Apply(ctx, s.operations(e.Actor, e.Source))
-	return err
+	previous.leave(r, s)
+	return nil
 }
 
-// join registers the breakers and budgets that a previous set did not have.
-func (s *Set) join(r *control.Registry, previous *Set) error {
+// leave takes out of a registry what a set has and another one has not.
+func (s *Set) leave(r *control.Registry, other *Set) {
+	for name, gate := range s.Breakers {
+		if b, ok := gate.(*breaker.Breaker); ok && other.Breakers[name] != gate {
+			r.RemoveCircuit(control.Circuit{Breaker: b})
+		}
+	}
+	for name, gate := range s.Budgets {
+		_, was := gate.(*budget.Budget)
+		if _, stays := other.Budgets[name].(*budget.Budget); was && !stays {
+			r.RemoveBudget(name)
+		}
+	}
+}
+
+// join registers the breakers and budgets that a previous set did not have, and returns what takes them out again.
+func (s *Set) join(r *control.Registry, previous *Set) (undo func(), err error) {
 	var errs []error
+	var added []func()
 	for _, name := range slices.Sorted(maps.Keys(s.Breakers)) {
 		b, ok := s.Breakers[name].(*breaker.Breaker)
 		if !ok || previous.Breakers[name] == s.Breakers[name] {
@@ -69,11 +90,13 @@ func (s *Set) join(r *control.Registry, previous *Set) error {
 		c := control.Circuit{Policy: name, Critical: s.File.Breakers[name].Readiness == "critical", Breaker: b}
 		if err := r.AddCircuit(c); err != nil {
 			errs = append(errs, fmt.Errorf("breakers.%s: %w", name, err))
+			continue
 		}
+		added = append(added, func() { r.RemoveCircuit(c) })
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Budgets)) {
 		b, ok := s.Budgets[name].(*budget.Budget)
-		if _, had := previous.Budgets[name]; !ok || had {
+		if _, had := previous.Budgets[name].(*budget.Budget); !ok || had {
 			continue
 		}
 		var users []string
@@ -85,9 +108,15 @@ func (s *Set) join(r *control.Registry, previous *Set) error {
 		slices.Sort(users)
 		if err := r.AddBudget(name, control.BudgetOf(b, users...)); err != nil {
 			errs = append(errs, fmt.Errorf("budgets.%s: %w", name, err))
+			continue
 		}
+		added = append(added, func() { r.RemoveBudget(name) })
 	}
-	return errors.Join(errs...)
+	return func() {
+		for _, remove := range added {
+			remove()
+		}
+	}, errors.Join(errs...)
 }
 
 // operations is what a registry makes operations of.

@@ -90,3 +90,43 @@ func TestRegisterTwice(t *testing.T) {
 		t.Error("a component that is there already: no error")
 	}
 }
+
+// What a file no longer has is no longer shown, and a breaker with other rules is shown once.
+func TestPublishRemoves(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "relent.yaml")
+	text := "version: 1\npolicies: { p: { gates: [breaker.a, budget.x] } }\nbreakers: { a: {}, b: {} }\nbudgets: { x: {}, y: {} }\n"
+	write(t, name, text)
+	var r control.Registry
+	f, err := Read(name, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := f.Register(t.Context(), &r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &Watcher{Name: name}
+	w.Adopt(first)
+	w.Publish = func(next *Set, e Event) error { return next.Publish(t.Context(), &r, w.Current(), e) }
+	reload := func(text string, want Result, circuits, budgets int) {
+		t.Helper()
+		write(t, name, text)
+		if e := w.Reload("api", ""); e.Result != want {
+			t.Errorf("%s: %+v; want %s", text, e, want)
+		}
+		if v := r.View(); len(v.Circuits) != circuits || len(v.Budgets) != budgets {
+			t.Errorf("%s: circuits %+v, budgets %+v; want %d and %d", text, v.Circuits, v.Budgets, circuits, budgets)
+		}
+	}
+	reload(strings.NewReplacer(", b: {}", "", ", y: {}", "").Replace(text), Applied, 1, 1)
+	reload(strings.NewReplacer("a: {}, b: {}", "a: {probes: 3}", "y: {}", "y: {profile: grpc}").Replace(text), Applied, 1, 1)
+	reload(strings.Replace(text, "y: {}", "y: {max: 3}", 1), Applied, 2, 2)
+
+	// What the registry refuses leaves nothing behind, and works once it is right.
+	if err := r.AddBudget("z", func() control.BudgetView { return control.BudgetView{} }); err != nil {
+		t.Fatal(err)
+	}
+	more := strings.NewReplacer("b: {}", "b: {}, c: {}", "y: {}", "y: {max: 3}, w: {}").Replace(text)
+	reload(strings.Replace(more, "w: {}", "w: {}, z: {}", 1), Refused, 2, 3)
+	reload(more, Applied, 3, 4)
+}

@@ -82,6 +82,7 @@ func (p *plane) Stop(ctx context.Context, c control.Stop) (view control.StopView
 			return err
 		}
 		if c.Drill {
+			p.rehearsed(view)
 			return errNothing
 		}
 		s.Stops = tree.Snapshot()
@@ -115,6 +116,20 @@ func (p *plane) Stop(ctx context.Context, c control.Stop) (view control.StopView
 	return view, p.record(ctx, audit.Record{
 		Decision: audit.Stop, Actor: c.Actor, Scope: c.Scope, State: c.State, Why: c.Reason, Ticket: c.Ticket, Rule: rule, Epoch: view.Epoch,
 	}, wrap("stop "+c.Scope, err))
+}
+
+// mostDrills are shown at one time.
+const mostDrills = 20
+
+// rehearsed shows a drill, which stops nothing, until it ends.
+func (p *plane) rehearsed(d control.StopView) {
+	if d.Expires.IsZero() {
+		d.Expires = d.Since.Add(control.DrillShown)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.drills = append(slices.DeleteFunc(slices.Clone(p.drills), func(one control.StopView) bool { return one.Scope == d.Scope }), d)
+	p.drills = p.drills[max(0, len(p.drills)-mostDrills):]
 }
 
 // errNothing ends an update that changes nothing and is none the worse for it.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -58,6 +59,7 @@ type plane struct {
 	stops   []control.StopView     // of it
 	waiting map[chan struct{}]bool // who wants to hear of a change
 	unsaved []control.Stop         // that are in force and could not be stored
+	drills  []control.StopView     // made here, until they expire
 }
 
 // A storeError says that a change could not be stored.
@@ -261,7 +263,8 @@ func (p *plane) subscribe() (news chan struct{}, end func()) {
 func (p *plane) overlay(v *control.View) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	v.Stops = mergeStops(p.stops, v.Stops)
+	p.drills = slices.DeleteFunc(p.drills, func(d control.StopView) bool { return time.Now().After(d.Expires) })
+	v.Stops = append(mergeStops(p.stops, v.Stops), p.drills...)
 	for i := range v.Policies {
 		q := &v.Policies[i]
 		q.Version = 0
@@ -275,6 +278,10 @@ func (p *plane) overlay(v *control.View) {
 func mergeStops(fleet, own []control.StopView) []control.StopView {
 	all := append([]control.StopView{}, fleet...)
 	for _, s := range own {
+		if s.Drill {
+			all = append(all, s)
+			continue
+		}
 		found := false
 		for i := range fleet {
 			if fleet[i].Scope != s.Scope {

@@ -110,6 +110,16 @@ func TestDrill(t *testing.T) {
 	if err != nil || !view.Drill || p.stopped("desk") != halt.Running || len(b.records) != 1 {
 		t.Errorf("%+v, %v, %v, %d records", view, err, p.stopped("desk"), len(b.records))
 	}
+	for range 2 * mostDrills {
+		if _, err := p.Stop(t.Context(), control.Stop{Scope: "other", Reason: "drill", Drill: true, Actor: "ann", State: "drain", Expires: time.Hour}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	v := control.View{Stops: []control.StopView{{Scope: "here", State: "stopped", Drill: true}}}
+	p.overlay(&v)
+	if len(v.Stops) != 3 || v.Stops[0].Scope != "here" || v.Stops[1].Scope != "desk" || !v.Stops[1].Drill || v.Stops[1].Expires.Sub(v.Stops[1].Since) != control.DrillShown || v.Stops[2].State != "drain" {
+		t.Errorf("stops %+v; want the drills", v.Stops)
+	}
 }
 
 // Who may approve is configured for the fleet as for a tree.
