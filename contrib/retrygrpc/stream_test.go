@@ -276,18 +276,18 @@ func TestStreamTimeouts(t *testing.T) {
 	}}
 	s.start(t)
 	p := hasty(true)
-	p.AttemptTimeout = 50 * time.Millisecond
+	p.AttemptTimeout, p.MaxAttempts = 300*time.Millisecond, 20 // a slow machine may need several
 	ctx, cancel := context.WithCancel(t.Context())
 	out, err := dial(t, s.addr, client(p).DialOptions()...).StreamingOutputCall(ctx, &testpb.StreamingOutputCallRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m, err := out.Recv(); err != nil || string(m.GetPayload().GetBody()) != "a" || s.requests() != 2 {
-		t.Fatalf("%v, %v after %d requests; want a message of the second", m, err, s.requests())
+	if m, err := out.Recv(); err != nil || string(m.GetPayload().GetBody()) != "a" || s.requests() < 2 {
+		t.Fatalf("%v, %v after %d requests; want a message of a later one", m, err, s.requests())
 	}
-	time.AfterFunc(4*p.AttemptTimeout, cancel)
+	time.AfterFunc(p.AttemptTimeout+200*time.Millisecond, cancel)
 	began := time.Now()
-	if _, err := out.Recv(); status.Code(err) != codes.Canceled || time.Since(began) < 3*p.AttemptTimeout {
+	if _, err := out.Recv(); status.Code(err) != codes.Canceled || time.Since(began) < p.AttemptTimeout+100*time.Millisecond {
 		t.Errorf("after %v: %v; want the stream to last until the caller ends it", time.Since(began), err)
 	}
 	p = hasty(false)
