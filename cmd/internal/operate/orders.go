@@ -15,7 +15,8 @@ import (
 	"github.com/relent-go/relent/store/sqldb"
 )
 
-const ordersHelp = `List the orders of an account that are not done with, from the order log in the database.
+const ordersHelp = `List the orders that are not done with, from the order log in the database: of all venues and accounts
+that it has, or of those that are named.
 
   parked   their fate cannot be proven, or there are two of them: a person decides. Their symbols are closed meanwhile.
   unknown  bytes left, and nobody knows yet whether the order exists
@@ -32,12 +33,12 @@ func newOrders(p Program) *cobra.Command {
 	var scope order.Scope
 	cmd := strict(&cobra.Command{
 		Use: "orders", Short: "list orders that are parked or in doubt", Long: ordersHelp,
-		Example: "  relent orders --store sqlite:relent.db --venue binance --account main --state parked\n  relent orders show R1a2b3c4d5e6f7g8h9 --store sqlite:relent.db --venue binance --account main",
+		Example: "  relent orders --store sqlite:relent.db --state parked\n  relent orders show R1a2b3c4d5e6f7g8h9 --store sqlite:relent.db --venue binance --account main",
 	}, exactly())
 	flags := cmd.PersistentFlags()
 	flags.String("store", "", "`URL` of the order log: sqlite:FILE or postgres://... (default $RELENT_STORE, else server.store of the configuration)")
-	flags.StringVar(&scope.Venue, "venue", "", "`NAME` of the venue, as the order machine has it (required)")
-	flags.StringVar(&scope.Account, "account", "", "`NAME` of the account, as the order machine has it (required)")
+	flags.StringVar(&scope.Venue, "venue", "", "`NAME` of the venue, as the order machine has it (default all)")
+	flags.StringVar(&scope.Account, "account", "", "`NAME` of the account, as the order machine has it (default all)")
 	cmd.Flags().StringVar(&scope.Prefix, "prefix", "", "only client ids that begin with `TEXT`")
 	cmd.Flags().StringVar(&state, "state", "open", "`STATE`: parked, unknown or open")
 	offer(cmd, "state", "parked", "unknown", "open")
@@ -45,13 +46,23 @@ func newOrders(p Program) *cobra.Command {
 		if state != "parked" && state != "unknown" && state != "open" {
 			return usage(cmd, fmt.Errorf("--state: %q is none of parked, unknown and open", state))
 		}
-		return settings{p, cmd}.withOrders(scope, func(ctx context.Context, log *sqldb.Orders) error {
+		return settings{p, cmd}.withOrders(func(ctx context.Context, log *sqldb.Orders) error {
 			return settings{p, cmd}.listOrders(ctx, log, scope, state)
 		})
 	}
 	show := strict(&cobra.Command{Use: "show ID", Short: "tell all that the log has of one order"}, exactly("ID"))
 	show.RunE = func(cmd *cobra.Command, args []string) error {
-		return settings{p, cmd}.withOrders(scope, func(ctx context.Context, log *sqldb.Orders) error {
+		var errs []error
+		if scope.Venue == "" {
+			errs = append(errs, errors.New("--venue: say which"))
+		}
+		if scope.Account == "" {
+			errs = append(errs, errors.New("--account: say which"))
+		}
+		if len(errs) > 0 {
+			return usage(cmd, errors.Join(errs...))
+		}
+		return settings{p, cmd}.withOrders(func(ctx context.Context, log *sqldb.Orders) error {
 			return settings{p, cmd}.showOrder(ctx, log, scope, args[0])
 		})
 	}
@@ -60,23 +71,13 @@ func newOrders(p Program) *cobra.Command {
 }
 
 // withOrders opens the log that is there.
-func (s settings) withOrders(scope order.Scope, f func(context.Context, *sqldb.Orders) error) error {
-	var errs []error
-	if scope.Venue == "" {
-		errs = append(errs, errors.New("--venue: say which"))
-	}
-	if scope.Account == "" {
-		errs = append(errs, errors.New("--account: say which"))
-	}
+func (s settings) withOrders(f func(context.Context, *sqldb.Orders) error) error {
 	url, err := s.store()
 	if err != nil {
 		return err
 	}
 	if url.Value == "" {
-		errs = append(errs, errors.New("--store: say where the order log is"))
-	}
-	if len(errs) > 0 {
-		return usage(s.cmd, errors.Join(errs...))
+		return usage(s.cmd, errors.New("--store: say where the order log is"))
 	}
 	timeout, _ := s.timeout()
 	db, err := openStore(s.cmd.Context(), url.Value, timeout)
@@ -150,53 +151,97 @@ func wanted(o *order.Order, state string) bool {
 	return true
 }
 
-func (s settings) listOrders(ctx context.Context, log *sqldb.Orders, scope order.Scope, state string) error {
+// scopesOf returns the accounts of the log that are wanted; one that is named is wanted whether the log has it or not.
+func (s settings) scopesOf(ctx context.Context, log *sqldb.Orders, want order.Scope) ([]order.Scope, error) {
+	if want.Venue != "" && want.Account != "" {
+		return []order.Scope{want}, nil
+	}
+	all, err := log.Scopes(ctx)
+	if err != nil {
+		return nil, failed(s.cmd, err, "relent doctor")
+	}
+	if len(all) == sqldb.MaxScopes {
+		note(s.cmd, "the log has more accounts than the first %d, which are looked through: name a --venue and an --account", len(all))
+	}
+	kept := all[:0]
+	for _, scope := range all {
+		if (want.Venue == "" || want.Venue == scope.Venue) && (want.Account == "" || want.Account == scope.Account) {
+			scope.Prefix = want.Prefix
+			kept = append(kept, scope)
+		}
+	}
+	return kept, nil
+}
+
+func (s settings) listOrders(ctx context.Context, log *sqldb.Orders, want order.Scope, state string) error {
+	scopes, err := s.scopesOf(ctx, log, want)
+	if err != nil {
+		return err
+	}
 	out := s.cmd.OutOrStdout()
-	list := []orderView{}
-	all := 0
+	if len(scopes) == 0 && format(s.cmd) == "table" {
+		_, err := fmt.Fprintln(out, "the log has no order of such an account")
+		return err
+	}
+	list, all := []orderView{}, 0
+	for _, scope := range scopes {
+		some, n, err := s.ordersOf(ctx, log, scope, state)
+		if err != nil {
+			return err
+		}
+		list, all = append(list, some...), all+n
+		if format(s.cmd) == "table" {
+			if err := s.orderTable(some, scope, state, n, len(scopes) > 1); err != nil {
+				return err
+			}
+		}
+	}
+	if format(s.cmd) != "json" {
+		return nil
+	}
+	return document(out, map[string]any{"v": 1, "venue": want.Venue, "account": want.Account, "state": state, "open": all, "orders": list})
+}
+
+// ordersOf reads the orders of an account: those in a state, and how many are not done with. As lines it writes them at once.
+func (s settings) ordersOf(ctx context.Context, log *sqldb.Orders, scope order.Scope, state string) (list []orderView, all int, err error) {
 	for after := ""; ; {
 		ids, err := log.Open(ctx, scope, after, ordersAtATime)
 		if err != nil {
-			return failed(s.cmd, err, "relent doctor")
+			return nil, 0, failed(s.cmd, err, "relent doctor")
 		}
 		for _, id := range ids {
 			entries, err := log.Load(ctx, scope, id)
 			if err != nil {
-				return failed(s.cmd, err, "relent doctor")
+				return nil, 0, failed(s.cmd, err, "relent doctor")
 			}
 			v, err := viewOf(entries)
 			if err != nil {
-				return failed(s.cmd, err, "")
+				return nil, 0, failed(s.cmd, err, "")
 			}
+			v.Intent.Venue, v.Intent.Account = scope.Venue, scope.Account
 			all++
 			if !wanted(&v.Order, state) {
 				continue
 			}
-			if list = append(list, v); format(s.cmd) == "ndjson" {
-				list = list[:0]
-				if err := document(out, struct {
-					V int `json:"v"`
-					orderView
-				}{1, v}); err != nil {
-					return err
-				}
+			if format(s.cmd) != "ndjson" {
+				list = append(list, v)
+				continue
+			}
+			if err := document(s.cmd.OutOrStdout(), struct {
+				V int `json:"v"`
+				orderView
+			}{1, v}); err != nil {
+				return nil, 0, err
 			}
 		}
 		if len(ids) < ordersAtATime {
-			break
+			return list, all, nil
 		}
 		after = ids[len(ids)-1]
 	}
-	switch format(s.cmd) {
-	case "ndjson":
-		return nil
-	case "json":
-		return document(out, map[string]any{"v": 1, "venue": scope.Venue, "account": scope.Account, "state": state, "open": all, "orders": list})
-	}
-	return s.orderTable(list, scope, state, all)
 }
 
-func (s settings) orderTable(list []orderView, scope order.Scope, state string, all int) error {
+func (s settings) orderTable(list []orderView, scope order.Scope, state string, all int, several bool) error {
 	out := s.cmd.OutOrStdout()
 	if len(list) == 0 {
 		word := state
@@ -205,6 +250,11 @@ func (s settings) orderTable(list []orderView, scope order.Scope, state string, 
 		}
 		_, err := fmt.Fprintf(out, "no order of %s, account %s, is %s; %s not done with\n", plain(scope.Venue), plain(scope.Account), word, are(all))
 		return err
+	}
+	if several {
+		if _, err := fmt.Fprintf(out, "%s, account %s\n", plain(scope.Venue), plain(scope.Account)); err != nil {
+			return err
+		}
 	}
 	width, _ := size(out)
 	t := &table{Color: s.color(out), Flex: -1}

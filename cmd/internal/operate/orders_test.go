@@ -105,6 +105,53 @@ func TestOrders(t *testing.T) {
 	}
 }
 
+// Without a venue and an account it is all that the log has.
+func TestOrdersOfAll(t *testing.T) {
+	t.Parallel()
+	url := orderLog(t)
+	db, err := sqldb.Open(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := order.Scope{Venue: "okx", Account: "second", Prefix: "S"}
+	lease, err := db.Orders().Acquire(t.Context(), other, "test", time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, _ := json.Marshal(map[string]any{"intent": order.Intent{ID: "Sone00000000000000", Terms: order.Terms{Symbol: "ETH-USDT", Side: order.Sell, Type: order.Market, Quantity: "2"}}})
+	if err := db.Orders().Append(t.Context(), lease, order.Entry{ID: "Sone00000000000000", Kind: order.KindIntent, Key: "1", At: time.Now(), Data: data}); err != nil {
+		t.Fatal(err)
+	}
+	db.Close()
+	orders := func(args ...string) string {
+		t.Helper()
+		code, out, stderr := relent(t, append([]string{"orders", "--store", url}, args...)...)
+		if code != 0 {
+			t.Fatal(stderr)
+		}
+		return out
+	}
+	has(t, orders(), "binance, account main\n", "Rparked00000000000", "okx, account second\n", "Sone00000000000000")
+	has(t, orders("--state", "parked"), "Rparked00000000000", "no order of okx, account second, is parked; 1 is not done with")
+	if out := orders("--venue", "okx"); strings.Contains(out, "binance") || !strings.Contains(out, "Sone00000000000000") {
+		t.Errorf("of one venue:\n%s", out)
+	}
+	if out := orders("--account", "main"); strings.Contains(out, "okx") || !strings.Contains(out, "Rparked00000000000") {
+		t.Errorf("of one account:\n%s", out)
+	}
+	if out := orders("--venue", "kraken"); out != "the log has no order of such an account\n" {
+		t.Errorf("of none: %s", out)
+	}
+	m := fields(t, orders("-o", "json"))
+	list := m["orders"].([]any)
+	if last := list[len(list)-1].(map[string]any)["intent"].(map[string]any); m["open"] != 5.0 || len(list) != 5 || last["venue"] != "okx" || last["account"] != "second" {
+		t.Errorf("json: %v", m)
+	}
+	if n := strings.Count(orders("-o", "ndjson"), `"venue":"binance","account":"main"`); n != 4 {
+		t.Errorf("ndjson: %d lines of 4", n)
+	}
+}
+
 func TestOrdersShow(t *testing.T) {
 	t.Parallel()
 	of := []string{"--store", orderLog(t), "--venue", "binance", "--account", "main"}
@@ -141,8 +188,8 @@ func TestOrdersMistakes(t *testing.T) {
 		code int
 		want string
 	}{
-		{[]string{"orders"}, 2, "--venue: say which\n--account: say which\n--store: say where"},
-		{[]string{"orders", "show", "x"}, 2, "orders show: --venue"},
+		{[]string{"orders"}, 2, "--store: say where"},
+		{[]string{"orders", "show", "x", "--store", db}, 2, "orders show: --venue: say which\n--account: say which"},
 		{[]string{"orders", "show"}, 2, "ID is missing"},
 		{[]string{"orders", "--state", "odd"}, 2, `--state: "odd" is none of parked, unknown and open`},
 		{[]string{"orders", "--venue", "v", "--account", "a", "--store", db + "x"}, 1, "no such file"},
