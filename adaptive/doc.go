@@ -40,7 +40,8 @@
 //   - for one call in ten, the control arm
 //   - while the forecasts are worse than the base rate's: the fallback
 //
-// One of five stops is carried out until the retries of the others are found not to pay. While they are found to pay, none is: the guard.
+// One of five stops is carried out until the retries of the others are found not to pay, or the outage has lasted for 30 s. While they are
+// found to pay, none is: the guard.
 //
 // In plain words: a model that is wrong about chances, and one that is right about them and stops the wrong calls, are both found
 // out by what the retries earn that it advised against. Those of one outage end together, so the first of them counts for all.

@@ -6,6 +6,7 @@ const (
 	guardTrips   = 100 // wealth at which stops are found to do harm
 	guardReturns = 20  // likewise, at which they are found right again
 	sure         = .9  // likewise, of the bet that they do not: it wins little at a time
+	longOutage   = 30. // seconds after which stops in an outage are carried out without such proof: the budget would be spent, and the outage is plain to see
 	trusted      = 5   // wealth of that bet from which stops are carried out
 	leastWealth  = .05 // so that a long good time does not hide what came after it
 )

@@ -216,7 +216,7 @@ func (m *model) decide(q *ask, a *retry.Attempt, t *Terms, control bool, u float
 		s.by, heeded = Guard, false
 	}
 	m.decisions[s.by]++
-	if active && heeded && (!t.uses(Guarding) || m.guard.lets(a.Call)) {
+	if active && heeded && (!t.uses(Guarding) || s.elapsed > longOutage || m.guard.lets(a.Call)) {
 		m.guard.stopped++
 		return 0, &Stopped{m.name, s.net, s.down}
 	}

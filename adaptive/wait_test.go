@@ -380,3 +380,27 @@ func TestForecastAfterAHint(t *testing.T) {
 		t.Errorf("forecasts %v and %v; want 0.16 and 0.768", before, after)
 	}
 }
+
+// In an outage that lasts, stops need no proof of their own; before, one of five is carried out.
+func TestStopsInALongOutage(t *testing.T) {
+	for _, test := range []struct {
+		elapsed float64
+		all     bool
+	}{{longOutage - 1, false}, {longOutage + 1, true}} {
+		c := newCrowd(1, 60)
+		stops, asks := 0, 0
+		for call := range uint64(100) {
+			q := benchAsk()
+			q.left = .01 // no time for anything
+			c.m.at, c.m.belief[available].since = 100, 100-test.elapsed
+			c.m.belief[available].down = .9
+			asks++
+			if _, stop := c.m.decide(&q, &retry.Attempt{Call: call, At: day.Add(100 * time.Second), Wait: time.Second}, &Terms{}, false, .5); stop != nil {
+				stops++
+			}
+		}
+		if all := stops == asks; all != test.all || stops == 0 {
+			t.Errorf("after %v s, %d of %d stops are carried out; want all: %v", test.elapsed, stops, asks, test.all)
+		}
+	}
+}
