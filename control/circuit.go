@@ -96,6 +96,7 @@ func (c *circuit) changed(b breaker.Change) {
 		p.history = slices.Delete(p.history, 0, 1)
 	}
 	c.mu.Unlock()
+	c.registry.live.study.circuit(c.Policy, t)
 	c.registry.logCircuit(c.Policy, c.target(b.Key), t)
 	c.registry.Note(Note{
 		At: b.At, Kind: "circuit", Policy: c.Policy, Target: c.target(b.Key), Text: fmt.Sprintf("%s -> %s: %s", t.From, t.To, t.Cause),

@@ -54,6 +54,7 @@ type counters struct {
 	attempt  durations
 	backoff  durations
 	perCall  perCall
+	slow     durations // of the calls in call that did not succeed at once
 }
 
 // A meter counts the calls of one policy of an operation, and passes on the events.
@@ -63,6 +64,7 @@ type meter struct {
 	tell   bool   // next wants the events of calls that succeed at once
 	next   retry.Observer
 	tail   *tail
+	study  *study // nil: of an operation that is counted as other
 }
 
 var _ retry.Meter = (*meter)(nil)
@@ -114,6 +116,7 @@ func (m *meter) Observe(ctx context.Context, e retry.Event) {
 		m.next.Observe(ctx, e)
 	}
 	if o != SuccessFirstTry || e.Kind == retry.Retrying {
+		m.study.event(ctx, &e)
 		m.tail.event(ctx, e, o, r)
 	}
 	if e.Kind == retry.Retrying && e.Wait > 0 {
@@ -146,6 +149,7 @@ func (m *meter) finished(e retry.Event, o Outcome, r Reason) {
 	m.ended(e)
 	if m.timing != NoTiming && !untimed(e) {
 		m.call.add(e.Elapsed)
+		m.slow.add(e.Elapsed)
 	}
 	m.perCall.add(e.Attempts)
 	if r != NoReason {

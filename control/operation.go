@@ -132,6 +132,9 @@ func (r *Registry) row(o *Operation, w *row, p *retry.Policy) *row {
 		}
 	}
 	policy.Observer = &meter{counters: o.counters, timing: timing, tell: !quiet(p.Observer, p), next: p.Observer, tail: &r.live.tail}
+	if !o.hidden {
+		policy.Observer.(*meter).study = &r.live.study
+	}
 	w.policy = &policy
 	return w
 }

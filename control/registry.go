@@ -59,6 +59,7 @@ type live struct {
 	since time.Time
 	epoch uint64
 	tail  tail
+	study study                 // what an analysis is told
 	table atomic.Pointer[table] // policies in force
 
 	changing sync.Mutex  // held for whole commands that change policies
@@ -101,6 +102,7 @@ func (r *Registry) state() *live {
 		s.epoch = uint64(s.since.UnixMicro()) // which JavaScript can hold
 		s.tail.instance, s.tail.redact, s.tail.trace = r.Instance, r.Redact, r.Trace
 		s.table.Store(&table{})
+		s.study.registry = r
 		s.config.Good = true
 	})
 	return &r.live

@@ -172,6 +172,7 @@ func (k *clerk) Record(c halt.Record) error {
 	} else if !c.Drill {
 		k.registry.live.commands.note(c.Scope, strings.TrimSuffix(c.Source, claimed))
 	}
+	k.registry.live.study.stop(c)
 	k.registry.logStop(c)
 	k.registry.Note(Note{Kind: "stop", At: c.At, Target: string(c.Scope), Text: text})
 	err := k.registry.record(context.Background(), record)

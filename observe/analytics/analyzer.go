@@ -24,6 +24,10 @@ type Analyzer struct {
 	// Failed is told of errors of sinks. Nil means that they are only counted.
 	Failed func(error)
 
+	// Poll is asked, ten times a second, for what was counted elsewhere since, such as calls that succeed at once and of which no
+	// event tells: it hands records to feed, which keeps nothing of them but their names. It must be quick. Nil means that there is nothing.
+	Poll func(now time.Time, feed func(*Record))
+
 	queue    ring
 	dropped  atomic.Uint64
 	unsent   atomic.Uint64
@@ -131,15 +135,27 @@ func (a *Analyzer) Run(ctx context.Context) error {
 
 // foldAll takes in what waits.
 func (a *Analyzer) foldAll(batch []Record, now time.Time) []Record {
+	polled := a.poll(now)
 	batch = a.queue.swap(batch)
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	for i := range polled { // first: a failure is told at once, a success when it is asked for
+		a.engine.Feed(&polled[i])
+	}
 	for i := range batch {
 		a.engine.Feed(&batch[i])
 	}
 	a.engine.Advance(now)
 	clear(batch) // keeps no names
 	return batch
+}
+
+// poll returns what was counted elsewhere. No lock is held, since others may hold one that Poll needs.
+func (a *Analyzer) poll(now time.Time) (list []Record) {
+	if a.Poll != nil && !now.IsZero() {
+		a.Poll(now, func(r *Record) { list = append(list, *r) })
+	}
+	return list
 }
 
 // deliver tells the sinks.

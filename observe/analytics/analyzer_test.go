@@ -193,3 +193,20 @@ func ExampleAnalyzer() {
 	fmt.Println(err, len(a.Findings()), a.Stats().Records)
 	// Output: <nil> 0 1
 }
+
+// What was counted elsewhere is asked for before what waits is taken in, and not at the end.
+func TestPoll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		a := &analytics.Analyzer{Poll: func(now time.Time, feed func(*analytics.Record)) {
+			asked++
+			feed(&analytics.Record{At: now, Policy: "v.a", Attempt: 1, Ended: true, Last: true, OK: true, Count: 7})
+		}}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second+time.Millisecond)
+		defer cancel()
+		a.Run(ctx)
+		if s := a.Stats(); asked != 10 || s.Records != 10 || s.Subjects != 1 {
+			t.Errorf("asked %d times, %+v; want 10, and 10 records of one subject", asked, s)
+		}
+	})
+}

@@ -31,6 +31,10 @@ type Config struct {
 	// which is its name before the first dot. It must not change while in use.
 	Depends map[string][]string
 
+	// DependsOn is asked for names that are not in Depends, when they are met first, and says whether it knows one. It must not call
+	// the Analyzer. Nil knows none.
+	DependsOn func(name string) (direct []string, known bool)
+
 	// Code returns the code of an error, such as an HTTP status, from a closed list and never with a text. Nil, and an empty code,
 	// mean the type of the innermost error. It runs in the goroutine of the call, after a failure only, and must be quick.
 	Code func(error) string
@@ -60,8 +64,8 @@ func (c *Config) maxSubjects() int {
 // above returns all that name depends on, with the number of steps to it, at most 64 names.
 func (c *Config) above(name string) map[string]int {
 	depth := map[string]int{}
-	next := c.Depends[name]
-	if _, declared := c.Depends[name]; !declared {
+	next, declared := c.direct(name)
+	if !declared {
 		if venue, _, ok := strings.Cut(name, "."); ok {
 			next = []string{venue}
 		}
@@ -71,10 +75,19 @@ func (c *Config) above(name string) map[string]int {
 		for _, d := range next {
 			if depth[d] == 0 && len(depth) < 64 {
 				depth[d] = step
-				further = append(further, c.Depends[d]...)
+				more, _ := c.direct(d)
+				further = append(further, more...)
 			}
 		}
 		next = further
 	}
 	return depth
+}
+
+// direct returns what name depends on by one step, and whether anybody said so.
+func (c *Config) direct(name string) ([]string, bool) {
+	if list, ok := c.Depends[name]; ok || c.DependsOn == nil {
+		return list, ok
+	}
+	return c.DependsOn(name)
 }
