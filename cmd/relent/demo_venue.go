@@ -32,8 +32,13 @@ func simulate(seed uint64, faults string) (*simulated, error) {
 	if _, err := venue.Preset(faults); err == nil && faults != "calm" {
 		list = append(scene(), list...)
 	}
+	life := time.Duration(0) // as long as Binance's
+	if faults == "ws" || faults == "storm" {
+		life = 5 * time.Second // so that every stream breaks, and comes back, while somebody looks
+	}
 	s := &simulated{faults: list, venue: venue.New(venue.Config{
-		Seed: seed, FlowEvery: 200 * time.Millisecond,
+		LinkLife: life,
+		Seed:     seed, FlowEvery: 200 * time.Millisecond,
 		Fee:    decimal.New(-1, 0),                              // none: fees are taken from what is bought, and the machine, which knows of no fees, would see a holding that it cannot explain
 		Limits: venue.Limits{RefusalsUntilBan: venue.Unlimited}, // bans come from the weather alone
 	})}
@@ -46,7 +51,7 @@ func simulate(seed uint64, faults string) (*simulated, error) {
 		return nil, fmt.Errorf("simulated venue: %w", err)
 	}
 	s.url = "http://" + listener.Addr().String()
-	s.server = &http.Server{Handler: s.venue, ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: 10 * time.Second}
+	s.server = &http.Server{Handler: undated(s.venue), ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: 10 * time.Second}
 	s.served.Go(func() { s.server.Serve(listener) })
 	return s, nil
 }
@@ -55,6 +60,14 @@ func (s *simulated) close() {
 	s.venue.Close()
 	s.server.Close()
 	s.served.Wait()
+}
+
+// undated keeps net/http from writing the machine's time into answers of a venue that has a clock of its own.
+func undated(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header()["Date"] = nil
+		h.ServeHTTP(w, r)
+	})
 }
 
 // into points a demo at the venue.

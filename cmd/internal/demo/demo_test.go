@@ -8,6 +8,7 @@ import (
 	"io"
 	"log"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -24,7 +25,10 @@ import (
 func simulated(t *testing.T, faults ...venue.Fault) (Config, *venue.Venue) {
 	t.Helper()
 	v := venue.New(venue.Config{Seed: 1, FlowEvery: 50 * time.Millisecond, Fee: decimal.New(-1, 0), Limits: venue.Limits{RefusalsUntilBan: venue.Unlimited}})
-	server := httptest.NewUnstartedServer(v)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header()["Date"] = nil // the venue has a clock of its own
+		v.ServeHTTP(w, r)
+	}))
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.Start()
 	t.Cleanup(func() { v.Close(); server.Close() })
