@@ -32,7 +32,7 @@ var floors = map[string]int{
 	"contrib/relentfx": 5, "contrib/relentdo": 5, // and handed to an injector
 
 	"cmd/internal/operate": 5, // commands made of the parts above
-	"cmd/internal/gateway": 5,
+	"cmd/internal/gateway": 5, "cmd/internal/demo": 5,
 
 	"cmd/relentvet/rules": 5, "cmd/relentvet": 6,
 
