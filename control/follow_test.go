@@ -104,7 +104,7 @@ func TestFleetConfig(t *testing.T) {
 
 		// What cannot be recorded is not in force, and neither is it later.
 		records.err = errors.New("disk full")
-		order("h6", map[string]map[string]string{"fetch": {"cost": "3"}})
+		order("h6", map[string]map[string]string{"fetch": {"cost": "3"}, "later": {"cost": "3"}})
 		records.err = nil
 		if o := add(&retry.Policy{Name: "later"}); fetch.Current().Cost != 4 || o.Current().Cost != 0 {
 			t.Errorf("fetch %+v; want what was in force", fetch.Current())

@@ -30,6 +30,7 @@ type reloading struct {
 
 // NewApply returns the command policy apply.
 func NewApply(p Program) *cobra.Command {
+	p = p.complete()
 	cmd := strict(&cobra.Command{
 		Use: "apply", Short: "have the server put its configuration in force", Long: applyHelp,
 		Example: "  relent policy apply\n  relent policy apply -c relent.yaml --server https://ops.example:8470 --token-file ann.token",

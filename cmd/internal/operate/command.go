@@ -40,13 +40,19 @@ func Flags(fs *pflag.FlagSet) {
 
 // New returns the commands.
 func New(p Program) []*cobra.Command {
+	p = p.complete()
+	return []*cobra.Command{newStop(p), newResume(p), newStatus(p), newOrders(p), newDoctor(p)}
+}
+
+// complete fills in what is nil.
+func (p Program) complete() Program {
 	if p.Config == nil {
 		p.Config = func(*cobra.Command) (*config.File, string, string, error) { return nil, "", byDefault, nil }
 	}
 	if p.Colored == nil {
 		p.Colored = func(*cobra.Command, io.Writer) bool { return false }
 	}
-	return []*cobra.Command{newStop(p), newResume(p), newStatus(p), newOrders(p), newDoctor(p)}
+	return p
 }
 
 // path is a command's name without that of the program.

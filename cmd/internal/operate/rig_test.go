@@ -77,6 +77,10 @@ func relent(t *testing.T, args ...string) (code int, stdout, stderr string) {
 }
 
 func runTo(ctx context.Context, p Program, out, err io.Writer, args ...string) int {
+	return runWith(ctx, New(p), out, err, args...)
+}
+
+func runWith(ctx context.Context, commands []*cobra.Command, out, err io.Writer, args ...string) int {
 	root := &cobra.Command{Use: "relent", SilenceErrors: true, SilenceUsage: true}
 	flags := root.PersistentFlags()
 	Flags(flags)
@@ -84,7 +88,7 @@ func runTo(ctx context.Context, p Program, out, err io.Writer, args ...string) i
 	flags.StringP("config", "c", "", "")
 	flags.StringP("output", "o", "table", "")
 	flags.String("color", "auto", "")
-	root.AddCommand(New(p)...)
+	root.AddCommand(commands...)
 	root.SetArgs(args)
 	root.SetOut(out)
 	root.SetErr(err)
