@@ -120,3 +120,23 @@ func TestProlongedWaitEnds(t *testing.T) {
 		}
 	})
 }
+
+// A watch counts the ends of waits.
+type watch struct{ wakes, told int }
+
+func (w *watch) Begin() retry.Interest                { return retry.Count }
+func (w *watch) Succeed(time.Duration)                {}
+func (w *watch) Wake()                                { w.wakes++ }
+func (w *watch) Observe(context.Context, retry.Event) { w.told++ }
+
+// A wait that a gate prolongs ends once for a meter, which was told of it once.
+func TestProlongedWaitIsOneWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &watch{}
+		p := &retry.Policy{MaxAttempts: 2, Observer: w, Gates: []retry.Gate{&pacer{more: []time.Duration{time.Second, time.Second}}}}
+		retry.Run(t.Context(), p, func(context.Context) error { return errLater })
+		if w.wakes != 1 || w.told != 2 {
+			t.Errorf("%d ends of waits, %d events; want 1 and 2", w.wakes, w.told)
+		}
+	})
+}
