@@ -19,6 +19,7 @@ require (
 
 require (
 	github.com/prometheus/client_golang v1.25.0 // indirect
+	golang.org/x/mod v0.42.0 // indirect
 	golang.org/x/tools v0.52.0
 )
 

@@ -11,7 +11,8 @@ import (
 // A loop is a retry loop written by hand: it calls something that may fail, and goes around again because it failed.
 type loop struct {
 	*ast.ForStmt
-	call *ast.CallExpr // what is retried
+	call   *ast.CallExpr // what is retried
+	failed types.Object  // the variable of its error
 }
 
 // loops calls f with each retry loop, and with the nodes around it, outermost first.
@@ -19,8 +20,8 @@ func loops(pass *analysis.Pass, f func(l loop, around []ast.Node)) {
 	for _, file := range pass.Files {
 		walk(file, func(n ast.Node, around []ast.Node) {
 			if stmt, ok := n.(*ast.ForStmt); ok {
-				if call := retried(pass, stmt); call != nil {
-					f(loop{stmt, call}, around)
+				if call, failed := retried(pass, stmt); call != nil {
+					f(loop{stmt, call, failed}, around)
 				}
 			}
 		})
@@ -54,11 +55,11 @@ func within(body ast.Node, visit func(ast.Node)) {
 	})
 }
 
-// retried returns the call that a loop retries: the loop ends with its success, and goes around after its failure. The two shapes are
+// retried returns the call that a loop retries, and the variable of its error: the loop ends with its success, and goes around after its failure. The two shapes are
 //
 //	for … { err = call(); if err == nil { return } … }
 //	for … { err = call(); if err != nil { …; continue }; return }
-func retried(pass *analysis.Pass, stmt *ast.ForStmt) *ast.CallExpr {
+func retried(pass *analysis.Pass, stmt *ast.ForStmt) (*ast.CallExpr, types.Object) {
 	list := stmt.Body.List
 	var call *ast.CallExpr
 	var failed types.Object
@@ -82,14 +83,14 @@ func retried(pass *analysis.Pass, stmt *ast.ForStmt) *ast.CallExpr {
 		case c == nil:
 		case op == token.EQL && leaves(check.Body) && i < len(list): // success leaves; all else goes around
 			if i+1 < len(list) && leaves(&ast.BlockStmt{List: list[i+1:]}) {
-				return nil // it never goes around
+				return nil, nil // it never goes around
 			}
-			return c
+			return c, obj
 		case op == token.NEQ && continues(check.Body) && leaves(stmt.Body):
-			return c
+			return c, obj
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // fallible returns the call of an assignment whose last value is an error, and the variable of that.

@@ -76,6 +76,34 @@ func once() error {
 	}
 }
 
+func judge(error) error { return nil }
+
+// judged and told let the error decide whether to go around.
+func judged() error {
+	for {
+		err := call()
+		if err == nil {
+			return nil
+		}
+		if e := judge(err); e != nil {
+			return e
+		}
+	}
+}
+
+func told() error {
+	for i := 0; ; i++ {
+		err := call()
+		if err == nil {
+			return nil
+		}
+		switch err {
+		case context.Canceled:
+			return err
+		}
+	}
+}
+
 // sleeps has no context that could end it.
 func sleeps() {
 	for i := 0; i < 3; i++ {
