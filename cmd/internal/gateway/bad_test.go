@@ -254,3 +254,36 @@ func TestNewRefuses(t *testing.T) {
 		}
 	}
 }
+
+// The time that a client has for one answer is not that of the next one on the same connection.
+func TestDeadlinesEnd(t *testing.T) {
+	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/slow":
+			w.Write([]byte("x"))
+			http.NewResponseController(w).Flush()
+			time.Sleep(150 * time.Millisecond) // longer than client_idle
+		case "/late":
+			time.Sleep(150 * time.Millisecond)
+			w.WriteHeader(http.StatusNoContent)
+		}
+	}))
+	defer up.Close()
+	p := start(t, fast+section(up.URL, ", policy: api.call")+"  client_idle: 50ms\n", Options{})
+	client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}}
+	defer client.CloseIdleConnections()
+	for _, path := range []string{"/slow", "/late", "/", "/a/../b", "/slow", "/late"} {
+		for _, body := range []string{"", "body"} {
+			r, _ := http.NewRequest("POST", p.url+path, strings.NewReader(body))
+			resp, err := client.Do(r)
+			if err != nil {
+				t.Fatalf("%s: %v", path, err)
+			}
+			if _, err := io.ReadAll(resp.Body); err != nil {
+				t.Errorf("%s: %v", path, err)
+			}
+			resp.Body.Close()
+			time.Sleep(70 * time.Millisecond)
+		}
+	}
+}

@@ -129,13 +129,25 @@ type patient struct {
 	set  time.Time // when the deadline was set
 }
 
+// WriteHeader begins an answer.
+func (w *patient) WriteHeader(status int) {
+	w.extend(time.Now())
+	w.ResponseWriter.WriteHeader(status)
+}
+
 // Write writes a part.
 func (w *patient) Write(p []byte) (int, error) {
 	if now := time.Now(); now.Sub(w.set) > w.idle/8 {
-		w.set = now
-		w.conn.SetWriteDeadline(now.Add(w.idle + w.idle/8))
+		w.extend(now)
 	}
 	return w.ResponseWriter.Write(p)
+}
+
+// extend gives the client time from now on. It is needed at the end, too: net/http still has a part to write then, and keeps the
+// deadline for the next answer on the connection.
+func (w *patient) extend(now time.Time) {
+	w.set = now
+	w.conn.SetWriteDeadline(now.Add(w.idle + w.idle/8))
 }
 
 // Unwrap lets http.ResponseController find what the server's writer can do.

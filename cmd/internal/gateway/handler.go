@@ -66,7 +66,9 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	one.proxy.ServeHTTP(&patient{ResponseWriter: w, conn: conn, idle: g.idle}, r)
+	client := &patient{ResponseWriter: w, conn: conn, idle: g.idle}
+	one.proxy.ServeHTTP(client, r)
+	client.extend(time.Now())
 	if !v.done {
 		one.results[forwarded].Add(1)
 	}
@@ -205,6 +207,7 @@ func (g *Gateway) rewrite(one *route) func(*httputil.ProxyRequest) {
 			p.SetXForwarded()
 		} else {
 			h.Del("Accept-Encoding") // what comes compressed cannot be read
+			h.Del(retryhttp.DefaultAttemptHeader)
 		}
 		h["Via"] = append(slices.Clone(p.In.Header["Via"]), fmt.Sprintf("%d.%d %s", p.In.ProtoMajor, p.In.ProtoMinor, g.name))
 		h.Del("Expect")
@@ -253,7 +256,9 @@ func (g *Gateway) refuse(one *route, w http.ResponseWriter, p problem) {
 	case malformed, noMethod, looped, tooLarge, tooSlow:
 		w.Header().Set("Connection", "close") // there may be more of it
 	}
-	http.NewResponseController(w).SetReadDeadline(time.Now().Add(g.idle)) // for what is left of the body, which net/http reads
+	conn, until := http.NewResponseController(w), time.Now().Add(g.idle)
+	conn.SetReadDeadline(until) // for what is left of the body, which net/http reads
+	conn.SetWriteDeadline(until)
 	p.write(w)
 }
 
