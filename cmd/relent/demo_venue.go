@@ -81,7 +81,7 @@ func (s *simulated) into(cfg *demo.Config) {
 func scene() []venue.Fault {
 	return []venue.Fault{
 		{Name: "candles away twice", Kind: venue.Unavailable, Count: 2, Match: venue.Match{Path: "/api/v3/klines", Until: 2 * time.Second}},
-		{Name: "candles away", Kind: venue.Unavailable, Match: venue.Match{Path: "/api/v3/klines", After: 2 * time.Second, Until: 6 * time.Second}},
+		{Name: "candles away", Kind: venue.Unavailable, Match: venue.Match{Path: "/api/v3/klines", After: 2 * time.Second, Until: 7 * time.Second}},
 		{Name: "lost answer", Kind: venue.AcceptDropAnswer, Count: 2, Match: venue.Match{Method: http.MethodPost, Path: "/api/v3/order", After: time.Second, Until: 8 * time.Second}},
 	}
 }

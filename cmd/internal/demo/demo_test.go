@@ -34,7 +34,7 @@ func simulated(t *testing.T, faults ...venue.Fault) (Config, *venue.Venue) {
 	t.Cleanup(func() { v.Close(); server.Close() })
 	return Config{
 		URL: server.URL, Key: venue.DefaultKey, Secret: venue.DefaultSecret, Dir: t.TempDir(), Venue: v,
-		For: 3 * time.Second, Seed: 1, Residual: time.Second, Pause: 150 * time.Millisecond,
+		For: 3 * time.Second, Seed: 1, Residual: time.Second, Pause: 400 * time.Millisecond,
 		Ready: func() {
 			if err := v.Faults.Add(faults...); err != nil {
 				t.Error(err)
@@ -120,9 +120,9 @@ func TestSights(t *testing.T) {
 	t.Parallel()
 	cfg, _ := simulated(t,
 		venue.Fault{Name: "twice", Kind: venue.Unavailable, Count: 2, Match: venue.Match{Path: "/api/v3/klines"}},
-		venue.Fault{Name: "away", Kind: venue.Unavailable, Match: venue.Match{Path: "/api/v3/klines", After: time.Second, Until: 4500 * time.Millisecond}},
+		venue.Fault{Name: "away", Kind: venue.Unavailable, Match: venue.Match{Path: "/api/v3/klines", After: time.Second, Until: 6 * time.Second}},
 		venue.Fault{Name: "lost", Kind: venue.AcceptDropAnswer, Count: 2, Match: venue.Match{Method: "POST", Path: "/api/v3/order"}})
-	cfg.For = 7 * time.Second
+	cfg.For = 8 * time.Second
 	cfg.Control = &Control{Registry: &control.Registry{Instance: "demo", Logger: slog.New(slog.DiscardHandler)}, Stops: &halt.Tree{}}
 	report, err := Run(t.Context(), nil, cfg)
 	if err != nil {

@@ -36,9 +36,9 @@ func (r *run) operate() error {
 	reg, stops := r.cfg.Control.Registry, r.cfg.Control.Stops
 	read := retry.Policy{
 		Idempotent: true, MaxAttempts: 6, MaxElapsed: 15 * time.Second, AttemptTimeout: 2 * time.Second,
-		Backoff: backoff.Exponential{Base: 50 * time.Millisecond, Max: 2 * time.Second}, Observer: r.observers(),
+		Backoff: backoff.Exponential{Base: 50 * time.Millisecond, Max: 2 * time.Second}, Observer: r.counter,
 	}
-	once := retry.Policy{MaxAttempts: 1, RetryIf: func(error) bool { return false }, Observer: r.observers()}
+	once := retry.Policy{MaxAttempts: 1, RetryIf: func(error) bool { return false }, Observer: r.counter}
 	book, candles, query, cancel, place := read, read, read, once, once
 	book.Name, candles.Name, query.Name, cancel.Name, place.Name = readBook, readCandles, queryOrder, cancelOrder, placeOrder
 	candles.MaxAttempts = 4
@@ -55,9 +55,8 @@ func (r *run) operate() error {
 			control.Component{Name: desk + "_account", Check: r.accountHealthy, Interval: time.Second},
 		),
 		reg.AddVenue(desk, r.view),
-		reg.AddDropped("analytics", r.analyst.Dropped),
+		reg.AddAnalyzer(r.analyst),
 	}
-	reg.SetFindings(r.findings)
 	for _, g := range []struct {
 		p      *retry.Policy
 		name   string // of the operation below the desk, and of the component
@@ -92,7 +91,7 @@ func (r *run) operate() error {
 	return errors.Join(errs...)
 }
 
-// circuitChanged tells of a circuit, and lets the analysis know.
+// circuitChanged tells of a circuit.
 func (r *run) circuitChanged(policy string) func(breaker.Change) {
 	opened := false
 	return func(c breaker.Change) {
@@ -105,19 +104,7 @@ func (r *run) circuitChanged(policy string) func(breaker.Change) {
 			r.sights.saw(&r.sights.Circuit)
 			r.tell("circuit of %s: closed again", policy)
 		}
-		r.analyst.Add(&analytics.Record{Event: analytics.Circuit, At: c.At, Policy: policy, State: c.To.Label()})
 	}
-}
-
-// findings are what the analysis has recognised and what lasts.
-func (r *run) findings() (views []control.FindingView) {
-	for _, f := range r.analyst.Findings() {
-		views = append(views, control.FindingView{
-			Kind: string(f.Kind), Subject: f.Subject.String(), Severity: f.Severity.String(), Summary: f.Text, Action: f.Action.String(),
-			Evidence: f.Evidence.Map(), Since: f.Started,
-		})
-	}
-	return views
 }
 
 // found is told of findings as they come and go.
@@ -127,15 +114,4 @@ func (r *run) found(_ context.Context, f analytics.Finding) error {
 		r.tell("found: %s", f.Text)
 	}
 	return nil
-}
-
-// observers count calls and hand them to the analysis.
-func (r *run) observers() retry.Observer { return both{r.counter, r.analyst} }
-
-type both [2]retry.Observer
-
-// Observe implements retry.Observer.
-func (b both) Observe(ctx context.Context, e retry.Event) {
-	b[0].Observe(ctx, e)
-	b[1].Observe(ctx, e)
 }

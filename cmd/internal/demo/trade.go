@@ -85,7 +85,7 @@ func refusal(why string) string {
 	for _, known := range []struct{ text, name string }{
 		{"halted:", "a stop"}, {"draining:", "a stop"}, {errDirty.Error(), "the account's stream"}, {order.ErrGated.Error(), "a parked order"},
 		{"banned by", "a ban"}, {"rate limit", "the rate limit"}, {"price:", "its price"}, {"old; it may be", "its age"}, {"risk:", "its risk"},
-		{order.ErrLog.Error(), "the order log"},
+		{order.ErrLog.Error(), "the order log"}, {"cancelled before it was sent", "the end of trading"},
 	} {
 		if strings.Contains(why, known.text) {
 			return known.name
