@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -129,4 +130,27 @@ func TestPublishRemoves(t *testing.T) {
 	more := strings.NewReplacer("b: {}", "b: {}, c: {}", "y: {}", "y: {max: 3}, w: {}").Replace(text)
 	reload(strings.Replace(more, "w: {}", "w: {}, z: {}", 1), Refused, 2, 3)
 	reload(more, Applied, 3, 4)
+}
+
+// What a control plane sends to its processes is what the file gives, without what only their code may say.
+func TestFields(t *testing.T) {
+	f := file(t, `version: 1
+policies:
+  all: { max_attempts: 4, max_elapsed: 9s, attempt_timeout: 2s, expected: 20ms, backoff: "constant(1s, none)", max_hint: 3s, priority: critical, cost: 2, idempotent: true, nested: true, scope: a/b }
+  ours: { idempotent: true, max_attempts: unlimited, max_elapsed: 1m, expected: 0s, max_hint: 0s }
+  many: { max_attempts: 100000, cost: 3 }
+  none: {}
+`)
+	got := f.Fields()
+	want := map[string]map[string]string{
+		"all": {
+			"max_attempts": "4", "max_elapsed": "9s", "attempt_timeout": "2s", "expected": "20ms", "backoff": "constant(1s, none)", "max_hint": "3s",
+			"priority": "critical", "cost": "2",
+		},
+		"ours": {"max_elapsed": "1m0s"},
+		"many": {"cost": "3"},
+	}
+	if !maps.EqualFunc(got, want, maps.Equal) {
+		t.Errorf("Fields() = %v; want %v", got, want)
+	}
 }
