@@ -10,7 +10,7 @@ import (
 // NoCap finds retry loops that nothing ends but success (R4).
 var NoCap = &analysis.Analyzer{Name: "retrynocap", Doc: "find retry loops that nothing ends but success", Run: func(pass *analysis.Pass) (any, error) {
 	loops(pass, func(l loop, _ []ast.Node) {
-		if l.Cond != nil {
+		if l.Cond != nil || varies(pass, l) {
 			return
 		}
 		exits := 0

@@ -14,8 +14,7 @@ var waits = regexp.MustCompile(`(?i)sleep|wait|after|timer|tick|backoff|delay|pa
 // NoDelay finds retry loops that repeat the same call at once (R5).
 var NoDelay = &analysis.Analyzer{Name: "retrynodelay", Doc: "find retry loops that repeat the same call without a wait", Run: func(pass *analysis.Pass) (any, error) {
 	loops(pass, func(l loop, _ []ast.Node) {
-		pauses, judged := false, false     // judged: the error decides whether to go around
-		changed := map[types.Object]bool{} // in the loop
+		pauses, judged := false, false // judged: the error decides whether to go around
 		within(l.ForStmt, func(n ast.Node) {
 			switch n := n.(type) {
 			case *ast.IfStmt:
@@ -28,22 +27,9 @@ var NoDelay = &analysis.Analyzer{Name: "retrynodelay", Doc: "find retry loops th
 				pauses = pauses || n.Op == token.ARROW
 			case *ast.CallExpr:
 				pauses = pauses || waits.MatchString(text(n.Fun))
-			case *ast.AssignStmt:
-				for _, x := range n.Lhs {
-					changes(pass, changed, x)
-				}
-			case *ast.IncDecStmt:
-				changes(pass, changed, n.X)
 			}
 		})
-		other := false // each time around it is another call
-		ast.Inspect(l.call, func(n ast.Node) bool {
-			if id, ok := n.(*ast.Ident); ok && changed[pass.TypesInfo.ObjectOf(id)] {
-				other = true
-			}
-			return true
-		})
-		if !pauses && !judged && !other {
+		if !pauses && !judged && !varies(pass, l) {
 			pass.Reportf(l.Pos(), "retry loop without a wait: it hits what is failing as fast as it can; wait longer each time and at random, or use retry.Do (R5)")
 		}
 	})
@@ -62,25 +48,6 @@ func mentions(pass *analysis.Pass, n ast.Node, obj types.Object) (found bool) {
 		return true
 	})
 	return found
-}
-
-// changes notes the variable that x is part of.
-func changes(pass *analysis.Pass, changed map[types.Object]bool, x ast.Expr) {
-	for {
-		switch y := x.(type) {
-		case *ast.Ident:
-			changed[pass.TypesInfo.ObjectOf(y)] = true
-			return
-		case *ast.SelectorExpr:
-			x = y.X
-		case *ast.IndexExpr:
-			x = y.X
-		case *ast.StarExpr:
-			x = y.X
-		default:
-			return
-		}
-	}
 }
 
 // text returns the name in a call.

@@ -3,6 +3,7 @@ package clean
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -102,6 +103,18 @@ func told() error {
 			return err
 		}
 	}
+}
+
+// root goes down a chain: each call is another one.
+func root(err error) error {
+	for {
+		e := errors.Unwrap(err)
+		if e == nil {
+			break
+		}
+		err = e
+	}
+	return err
 }
 
 // sleeps has no context that could end it.
