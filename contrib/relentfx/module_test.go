@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -120,15 +121,15 @@ func TestStopDrains(t *testing.T) {
 			if err := app.Start(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			done := false
-			go retry.Run(t.Context(), d.place, func(context.Context) error { time.Sleep(test.call); done = true; return nil })
+			var done atomic.Bool
+			go retry.Run(t.Context(), d.place, func(context.Context) error { time.Sleep(test.call); done.Store(true); return nil })
 			synctest.Wait()
 			ctx, cancel := context.WithTimeout(t.Context(), test.stop)
 			defer cancel()
 			began := time.Now()
 			err := app.Stop(ctx)
-			if !errors.Is(err, test.want) || done != (test.want == nil) {
-				t.Errorf("Stop() = %v, call ended: %v; want %v", err, done, test.want)
+			if !errors.Is(err, test.want) || done.Load() != (test.want == nil) {
+				t.Errorf("Stop() = %v, call ended: %v; want %v", err, done.Load(), test.want)
 			}
 			if took := time.Since(began); took > test.stop+2*time.Second {
 				t.Errorf("Stop took %v; it had %v", took, test.stop)
