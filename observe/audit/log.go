@@ -64,6 +64,7 @@ type Log struct {
 	waiting []item        // guarded by mu, as all that follows
 	running bool          //
 	ended   bool          // Run is over
+	closing bool          // Close was called
 	room    chan struct{} // closed when there is room again; nil if nobody waits for it
 	dropped uint64        // since the last record of that
 	stats   Stats

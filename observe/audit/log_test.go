@@ -743,3 +743,19 @@ func TestReadsAllocateNothing(t *testing.T) {
 		t.Errorf("a read that succeeds at once makes %v allocations; want 0", allocs)
 	}
 }
+
+// Close may come before the goroutine of Run does.
+func TestCloseBeforeRun(t *testing.T) {
+	l := &audit.Log{Store: kept(t)}
+	l.Close()
+	ended := make(chan error, 1)
+	go func() { ended <- l.Run(context.Background()) }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("Run goes on after Close")
+	}
+}

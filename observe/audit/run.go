@@ -59,14 +59,18 @@ func (l *Log) begin(w *writer, stop context.CancelFunc) error {
 		w.spooled = len(left) > 0
 	}
 	l.running, l.stop = true, stop
+	if l.closing {
+		stop()
+	}
 	return nil
 }
 
-// Close ends Run, and returns when it has ended. Without a Run it does nothing.
+// Close ends Run, and returns when it has ended. A Run that has not begun by then writes what waits, and ends.
 func (l *Log) Close() error {
 	l.init()
 	l.mu.Lock()
 	stop := l.stop
+	l.closing = true
 	l.mu.Unlock()
 	if stop != nil {
 		stop()
