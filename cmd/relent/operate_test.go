@@ -50,7 +50,7 @@ func TestOperateExitCodes(t *testing.T) {
 		{[]string{"status", "x"}, "", 2, "one word too many"},
 		{[]string{"--server", dead, "status", "-c", broken}, "", 1, "no server answers"},
 		{[]string{"status", "-c", broken}, "", 3, "is not valid"},
-		{[]string{"orders"}, "", 2, "--venue: say which"},
+		{[]string{"orders"}, "", 2, "--store: say where"},
 		{[]string{"orders", "--venue", "v", "--account", "a", "--store", "sqlite:" + filepath.Join(dir, "none.db")}, "", 1, "no such file"},
 		{[]string{"doctor", "-c", broken}, "", 1, "unknown field"},
 		{[]string{"doctor", "--nonsense"}, "", 2, "unknown flag"},
