@@ -12,7 +12,7 @@
 // A [Profile] is one file of facts, each with its sources and how sure they are. The fields hold what was read; the methods
 // say what may be relied on. A fact may always make this library more careful. It may make it less careful (permit a
 // resend, a higher rate, a shorter wait, "not placed") only if it is [Fact.Trusted]; [Profile.Raise] is for what somebody
-// has tested. docs/venues.md shows how a venue is added: by one file.
+// has tested. docs/guides/venues.md shows how a venue is added: by one file.
 //
 // # Requests
 //

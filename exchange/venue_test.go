@@ -15,7 +15,7 @@ import (
 	"github.com/relent-go/relent/exchange"
 )
 
-// A venue is one file of facts: docs/venues.md shows this one.
+// A venue is one file of facts: docs/guides/venues.md shows this one.
 func TestAddAVenue(t *testing.T) {
 	data, err := os.ReadFile("testdata/acme.json")
 	if err != nil {
