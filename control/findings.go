@@ -56,6 +56,17 @@ func (r *Registry) AddAnalyzer(a *analytics.Analyzer) error {
 	return r.AddDropped("analytics", a.Dropped)
 }
 
+// Analyze is AddAnalyzer and Run in one, for a program without wishes: go registry.Analyze(ctx). What is found is shown in
+// views, and through a Fleet in those of the control plane; sinks are told besides. It returns when ctx ends, with its cause, or
+// at once with an error that matches [ErrDuplicate] if there is an analyzer already.
+func (r *Registry) Analyze(ctx context.Context, sinks ...analytics.Sink) error {
+	a := &analytics.Analyzer{Sinks: sinks}
+	if err := r.AddAnalyzer(a); err != nil {
+		return err
+	}
+	return a.Run(ctx)
+}
+
 // FindingsOf returns what an analyzer finds, for [Registry.SetFindings].
 func FindingsOf(a *analytics.Analyzer) []FindingView {
 	list := []FindingView{}
@@ -66,6 +77,18 @@ func FindingsOf(a *analytics.Analyzer) []FindingView {
 		})
 	}
 	return list
+}
+
+// Finding returns what a view says of a finding as one for a sink: a control plane tells sinks of what its processes report.
+// Its ID is of the kind, the subject and Since. Of an action there is the text alone.
+func (v FindingView) Finding() analytics.Finding {
+	kind := analytics.Kind(v.Kind)
+	f := analytics.Finding{
+		Kind: kind, Subject: kind.Subject(v.Subject), Severity: analytics.ParseSeverity(v.Severity), Started: v.Since,
+		Evidence: analytics.EvidenceOf(v.Evidence), Action: analytics.Action{Text: v.Action}, Text: v.Summary,
+	}
+	f.ID = analytics.FindingID(f.Kind, f.Subject, f.Started)
+	return f
 }
 
 // decisionFinding is what findings are recorded as.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -283,6 +284,60 @@ func TestAnalyzerIsToldTimes(t *testing.T) {
 		want := analytics.Record{At: time.Now(), Policy: "v.a", Attempt: 1, Ended: true, Last: true, OK: true, Orders: true, Count: 3, Took: 8 * time.Second / 3}
 		if len(got) != 1 || got[0] != want {
 			t.Errorf("records = %+v; want %+v, once", got, want)
+		}
+	})
+}
+
+// A view of a finding can be told to sinks, with an ID that is always the same.
+func TestFindingOfView(t *testing.T) {
+	since := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	f := control.FindingView{
+		Kind: "error_shift", Subject: "v.a", Severity: "ticket", Summary: "v.a fails.", Action: "Look.", Since: since,
+		Evidence: map[string]any{"statistic": "bernoulli_cusum", "value": 31.5, "n": 7.0},
+	}.Finding()
+	want := analytics.Finding{
+		ID: analytics.FindingID(analytics.ErrorShift, analytics.Subject{Kind: analytics.OfPolicy, Name: "v.a"}, since), Kind: analytics.ErrorShift,
+		Subject: analytics.Subject{Kind: analytics.OfPolicy, Name: "v.a"}, Severity: analytics.Ticket, Started: since,
+		Evidence: analytics.Evidence{Statistic: "bernoulli_cusum", Value: 31.5, N: 7}, Action: analytics.Action{Text: "Look."}, Text: "v.a fails.",
+	}
+	if !reflect.DeepEqual(f, want) || f.Action.String() != "Look." {
+		t.Errorf("Finding() = %+v; want %+v", f, want)
+	}
+}
+
+// Analyze is all that a program without wishes needs.
+func TestAnalyze(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &control.Registry{}
+		o, err := r.AddOperation("", &retry.Policy{Name: "v.a", MaxAttempts: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		told := make(chan analytics.Finding, 10)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() {
+			ended <- r.Analyze(ctx, analytics.SinkFunc(func(_ context.Context, f analytics.Finding) error { told <- f; return nil }))
+		}()
+		synctest.Wait()
+		if err := r.Analyze(ctx); !errors.Is(err, control.ErrDuplicate) {
+			t.Errorf("a second Analyze: %v; want %v", err, control.ErrDuplicate)
+		}
+		for i := range 6700 { // eleven minutes of health, and some seconds of an outage
+			retry.Run(ctx, o, func(context.Context) error {
+				if i > 6600 {
+					return retry.Mark(errBusy, retry.Permanent)
+				}
+				return nil
+			})
+			time.Sleep(100 * time.Millisecond)
+		}
+		if f := <-told; f.Kind != analytics.ErrorShift || len(r.View().Findings) != 1 {
+			t.Errorf("told of %+v, and the view has %+v; want an error shift", f, r.View().Findings)
+		}
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("Analyze = %v", err)
 		}
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/relent-go/relent/exchange/order"
 	"github.com/relent-go/relent/gate/halt"
 	"github.com/relent-go/relent/guard/idempotent"
+	"github.com/relent-go/relent/observe/analytics"
 	"github.com/relent-go/relent/observe/audit"
 	"github.com/relent-go/relent/retry"
 	"github.com/relent-go/relent/store/memory"
@@ -45,9 +46,12 @@ type Config struct {
 	Gates       []Gate
 	Classifiers []Classifier
 	Components  []control.Component
-	Fleet       *control.Fleet   // nil: no control plane. Registry and Stops that are nil are filled in
-	Dashboard   dashboard.Config // Source and Commander that are nil are the registry
-	Listen      string           // the address that serves the dashboard and the health; empty: none, see Process.Handler
+	Fleet       *control.Fleet // nil: no control plane. Registry and Stops that are nil are filled in
+	// Analyzer finds patterns in what calls do: the dashboard and the control plane show them. Nil means one that also has them
+	// written to the audit log, unless the Registry has one already, which is somebody else's to run.
+	Analyzer  *analytics.Analyzer
+	Dashboard dashboard.Config // Source and Commander that are nil are the registry
+	Listen    string           // the address that serves the dashboard and the health; empty: none, see Process.Handler
 }
 
 // Check returns all mistakes, joined, each beginning with its field's name, or nil.

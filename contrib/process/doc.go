@@ -1,6 +1,6 @@
-// Package process puts the parts of relent together for one program: registry, emergency stop, audit log, stores, fleet
-// client and dashboard, with a start and a stop. It is wiring by hand, in plain constructors: relentfx and relentdo are
-// the same for uber/fx and samber/do.
+// Package process puts the parts of relent together for one program: registry, emergency stop, audit log, stores, analysis,
+// fleet client and dashboard, with a start and a stop. It is wiring by hand, in plain constructors: relentfx and relentdo
+// are the same for uber/fx and samber/do.
 //
 //	p, err := process.New(process.Config{Listen: "127.0.0.1:8484"})
 //	…

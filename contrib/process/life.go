@@ -39,8 +39,8 @@ type life struct {
 	board   atomic.Pointer[dashboard.Handler]
 }
 
-// Start opens what must be open and begins what runs by itself: checks, emergency stop, audit log, fleet client, dashboard.
-// It does not block, and ctx ends nothing but Start: call Stop. After an error nothing runs.
+// Start opens what must be open and begins what runs by itself: checks, emergency stop, audit log, analysis, fleet client,
+// dashboard. It does not block, and ctx ends nothing but Start: call Stop. After an error nothing runs.
 func (p *Process) Start(ctx context.Context) error {
 	l := &p.live
 	l.mu.Lock()
@@ -74,6 +74,9 @@ func (p *Process) Start(ctx context.Context) error {
 	l.log.Go(func() { p.Audit.Run(write) })
 	if p.Fleet != nil {
 		l.all.Go(func() { p.Fleet.Run(run) })
+	}
+	if p.Analyzer != nil {
+		l.all.Go(func() { p.Analyzer.Run(run) })
 	}
 	if listener != nil {
 		l.server = dashboard.Server(p.listen, p.Handler())

@@ -10,6 +10,7 @@ import (
 	"github.com/relent-go/relent/control"
 	"github.com/relent-go/relent/dashboard"
 	"github.com/relent-go/relent/gate/halt"
+	"github.com/relent-go/relent/observe/analytics"
 	"github.com/relent-go/relent/observe/audit"
 	"github.com/relent-go/relent/retry"
 )
@@ -20,7 +21,8 @@ type Process struct {
 	Stops    *halt.Tree
 	Audit    *audit.Log // writes to Stores.Audit between Start and Stop
 	Stores   Stores
-	Fleet    *control.Fleet // nil: there is none
+	Fleet    *control.Fleet      // nil: there is none
+	Analyzer *analytics.Analyzer // runs between Start and Stop; nil: the registry had one
 
 	config dashboard.Config
 	listen string
@@ -61,6 +63,7 @@ func New(c Config) (*Process, error) {
 	if p.Fleet != nil {
 		errs = append(errs, p.Fleet.Check())
 	}
+	errs = append(errs, p.analyze(c.Analyzer))
 	for _, g := range c.Gates {
 		errs = append(errs, p.Registry.AddGate(g.Name, g.Gate))
 	}
@@ -72,6 +75,19 @@ func New(c Config) (*Process, error) {
 	}
 	p.Registry.SetAudit(control.AuditOf(p.Audit))
 	return p, nil
+}
+
+// analyze has the analysis listen.
+func (p *Process) analyze(a *analytics.Analyzer) error {
+	p.Analyzer = a
+	if a == nil {
+		p.Analyzer = &analytics.Analyzer{Sinks: []analytics.Sink{control.AuditFindings(p.Audit)}}
+	}
+	err := p.Registry.AddAnalyzer(p.Analyzer)
+	if a == nil && errors.Is(err, control.ErrDuplicate) {
+		p.Analyzer, err = nil, nil
+	}
+	return err
 }
 
 // Gates returns what each policy of an operation should have first: the emergency stop of its scope, and the audit log.

@@ -21,6 +21,7 @@ import (
 	"github.com/relent-go/relent/dashboard"
 	"github.com/relent-go/relent/gate/breaker"
 	"github.com/relent-go/relent/gate/halt"
+	"github.com/relent-go/relent/observe/analytics"
 	"github.com/relent-go/relent/observe/audit"
 	"github.com/relent-go/relent/retry"
 	"github.com/relent-go/relent/store/memory"
@@ -247,5 +248,67 @@ func TestHealthFails(t *testing.T) {
 	defer p.Stop(t.Context())
 	if err := p.Health(t.Context()); err == nil || !strings.Contains(err.Error(), "ledger") {
 		t.Errorf("Health() = %v; want the name of what fails", err)
+	}
+}
+
+// What calls do is analysed without a word: findings are shown, and written down.
+func TestAnalysis(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &memory.Audit{}
+		p, place := started(t, process.Config{Stores: process.Stores{Audit: store}})
+		for i := range 6700 { // eleven minutes of health, and ten seconds of an outage
+			retry.Run(t.Context(), place, func(context.Context) error {
+				if i > 6600 {
+					return retry.Mark(errors.New("busy"), retry.Permanent)
+				}
+				return nil
+			})
+			time.Sleep(100 * time.Millisecond)
+		}
+		if list := p.Registry.View().Findings; len(list) != 1 || list[0].Kind != "error_shift" || list[0].Subject != "binance.place_order" {
+			t.Errorf("the view has %+v; want an error shift", list)
+		}
+		if err := p.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+		heads, err := store.Heads(t.Context())
+		if err != nil || len(heads) != 1 {
+			t.Fatalf("%v, %v", heads, err)
+		}
+		links, err := store.Links(t.Context(), heads[0].Chain, 1, int(heads[0].Sequence))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := 0
+		for _, link := range links {
+			if strings.Contains(string(link.Body), "error_shift") {
+				found++
+			}
+		}
+		if found == 0 {
+			t.Errorf("none of %d records is of the finding", len(links))
+		}
+	})
+}
+
+// An analyzer of one's own is run; one that the registry has already is left to who made it.
+func TestOwnAnalyzer(t *testing.T) {
+	own := &analytics.Analyzer{}
+	p, err := process.New(process.Config{Registry: quiet(), Analyzer: own})
+	if err != nil || p.Analyzer != own {
+		t.Errorf("New() = %v with analyzer %p; want %p", err, p.Analyzer, own)
+	}
+	r := quiet()
+	if err := r.AddAnalyzer(own); err != nil {
+		t.Fatal(err)
+	}
+	if p, err = process.New(process.Config{Registry: r}); err != nil || p.Analyzer != nil {
+		t.Errorf("New() with an analysed registry = %v with analyzer %p; want none", err, p.Analyzer)
+	}
+	if _, err = process.New(process.Config{Registry: r, Analyzer: &analytics.Analyzer{}}); !errors.Is(err, control.ErrDuplicate) {
+		t.Errorf("New() with two analyzers = %v; want %v", err, control.ErrDuplicate)
+	}
+	if _, err = process.New(process.Config{Registry: quiet(), Analyzer: &analytics.Analyzer{Config: analytics.Config{MaxSubjects: -1}}}); err == nil {
+		t.Error("a mistaken analyzer is taken")
 	}
 }

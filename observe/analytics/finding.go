@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -50,6 +51,16 @@ func (s Severity) String() string {
 	return "page"
 }
 
+// ParseSeverity returns the severity of a name; a page for one that there is not, so that nothing is overlooked.
+func ParseSeverity(name string) Severity {
+	for s := Info; s < Page; s++ {
+		if s.String() == name {
+			return s
+		}
+	}
+	return Page
+}
+
 // A SubjectKind says what a subject is.
 type SubjectKind string
 
@@ -75,6 +86,18 @@ func (s Subject) String() string {
 	return s.Name + "/" + s.Part
 }
 
+// Subject returns the subject of a finding of this kind from its text, the inverse of String.
+func (k Kind) Subject(text string) Subject {
+	switch k {
+	case CorrelatedFailure:
+		return Subject{Kind: OfDependency, Name: text}
+	case BadShard:
+		name, part, _ := strings.Cut(text, "/")
+		return Subject{OfShard, name, part}
+	}
+	return Subject{Kind: OfPolicy, Name: text}
+}
+
 // An ActionKind is something that a person may do. The list is closed; nothing does it by itself.
 type ActionKind string
 
@@ -91,14 +114,18 @@ const (
 
 // An Action is what to tune and to what.
 type Action struct {
-	Kind   ActionKind    `json:"kind"`
+	Kind   ActionKind    `json:"kind,omitempty"`
 	Name   string        `json:"name,omitempty"`
 	Count  int           `json:"count,omitempty"`
 	Period time.Duration `json:"period,omitempty"`
+	Text   string        `json:"text,omitempty"` // instead of the others, where only a sentence is known
 }
 
 // String says the action in a sentence.
 func (a Action) String() string {
+	if a.Text != "" {
+		return a.Text
+	}
 	switch a.Kind {
 	case LowerAttempts:
 		return fmt.Sprintf("Lower MaxAttempts to %d, or stop retries for the scope.", a.Count)
@@ -157,6 +184,57 @@ func (e Evidence) Map() map[string]any {
 	return m
 }
 
+// EvidenceOf returns the evidence that Map made, also after it was JSON. What it does not know is left out.
+func EvidenceOf(m map[string]any) (e Evidence) {
+	for name, v := range map[string]*float64{
+		"value": &e.Value, "threshold": &e.Threshold, "p": &e.P, "effect": &e.Effect, "baseline": &e.Baseline,
+	} {
+		*v, _ = m[name].(float64)
+	}
+	for name, d := range map[string]*time.Duration{"window": &e.Window, "period": &e.Period, "phase": &e.Phase} {
+		text, _ := m[name].(string)
+		*d, _ = time.ParseDuration(text)
+	}
+	e.Statistic, _ = m["statistic"].(string)
+	e.N = whole(m["n"])
+	switch list := m["samples"].(type) {
+	case []uint64:
+		e.Samples = list
+	case []any:
+		for _, v := range list[:min(len(list), mostSamples)] {
+			e.Samples = append(e.Samples, whole(v))
+		}
+	}
+	switch list := m["errors"].(type) {
+	case []string:
+		e.Fingerprints = list
+	case []any:
+		for _, v := range list[:min(len(list), mostErrors)] {
+			text, _ := v.(string)
+			e.Fingerprints = append(e.Fingerprints, text)
+		}
+	}
+	return e
+}
+
+const (
+	mostSamples = 60
+	mostErrors  = 3
+)
+
+// whole returns a count, as it is or as JSON has it.
+func whole(v any) uint64 {
+	switch n := v.(type) {
+	case uint64:
+		return n
+	case float64:
+		if n >= 0 && n < 1<<63 {
+			return uint64(n)
+		}
+	}
+	return 0
+}
+
 // bounded makes every number one that JSON has.
 func (e Evidence) bounded() Evidence {
 	for _, v := range []*float64{&e.Value, &e.Threshold, &e.P, &e.Effect, &e.Baseline} {
@@ -193,7 +271,8 @@ type Finding struct {
 // MarshalText implements [encoding.TextMarshaler].
 func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-func findingID(k Kind, s Subject, started time.Time) string {
+// FindingID returns the ID of a finding.
+func FindingID(k Kind, s Subject, started time.Time) string {
 	h := fnv.New64a()
 	fmt.Fprintf(h, "%s\x00%s\x00%s\x00%s\x00%d", k, s.Kind, s.Name, s.Part, started.UnixNano())
 	return strconv.FormatUint(h.Sum64(), 16)

@@ -64,7 +64,7 @@ func (e *Engine) raise(a alarm) {
 			return
 		}
 		started := time.Unix(0, a.started).UTC()
-		f = &known{Finding: Finding{ID: findingID(a.kind, a.subject, started), Kind: a.kind, Subject: a.subject, Started: started, Detected: at}}
+		f = &known{Finding: Finding{ID: FindingID(a.kind, a.subject, started), Kind: a.kind, Subject: a.subject, Started: started, Detected: at}}
 		e.known[key] = f
 		e.order = append(e.order, key)
 	}
