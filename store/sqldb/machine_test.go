@@ -68,7 +68,8 @@ func (wall) Permit(context.Context, *order.Intent, int) error { return nil }
 
 var errKilled = errors.New("killed")
 
-// mortal is the log of a process that is killed at a point: nothing it does after that reaches the database.
+// mortal is the log of a process that is killed at a point: after that it neither writes to the database nor reads
+// from it.
 type mortal struct {
 	order.Log
 	before, after order.Kind // the write that is never made, or that nobody hears of
@@ -103,6 +104,20 @@ func (m *mortal) Release(ctx context.Context, l order.Lease) error {
 		return errKilled
 	}
 	return m.Log.Release(ctx, l)
+}
+
+func (m *mortal) Load(ctx context.Context, s order.Scope, id string) ([]order.Entry, error) {
+	if m.dead.Load() {
+		return nil, errKilled
+	}
+	return m.Log.Load(ctx, s, id)
+}
+
+func (m *mortal) Open(ctx context.Context, s order.Scope, after string, limit int) ([]string, error) {
+	if m.dead.Load() {
+		return nil, errKilled
+	}
+	return m.Log.Open(ctx, s, after, limit)
 }
 
 const machineLease = 500 * time.Millisecond

@@ -253,7 +253,7 @@ func (w *world) terminate(t *testing.T, pid int) {
 	w.exec(t, "SELECT pg_terminate_backend($1, 5000)", pid)
 }
 
-// A deadlock: one of two is told to begin again.
+// A deadlock: one of two is told to begin again, perhaps more than once, because PostgreSQL lets who begins again overtake who waits.
 func TestPostgresDeadlock(t *testing.T) {
 	w := postgresWorld(t)
 	w.exec(t, "CREATE TABLE accounts (id int PRIMARY KEY, n int); INSERT INTO accounts VALUES (1, 0), (2, 0)")
@@ -282,7 +282,7 @@ func TestPostgresDeadlock(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if n := w.number(t, "SELECT sum(n) FROM accounts"); n != 4 || attempts.Load() != 3 {
-		t.Errorf("sum %d after %d attempts; want 4 after 3", n, attempts.Load())
+	if n := w.number(t, "SELECT sum(n) FROM accounts"); n != 4 || attempts.Load() < 3 {
+		t.Errorf("sum %d after %d attempts; want 4 after 3 or more", n, attempts.Load())
 	}
 }
