@@ -11,7 +11,10 @@ import (
 
 // Cancel asks to take an order back, and returns when the venue has been asked once; Run asks again until there is
 // evidence that the order is done. An order that was not sent yet is given up at once. An order in doubt is cancelled,
-// too, which helps but proves nothing: it may not have arrived. Until it is terminal an order counts in full.
+// too, which helps but proves nothing: it may not have arrived. So is one whose amend is in doubt. Until it is terminal an order counts in full.
+//
+// An error means that nothing has left by this call. If it matches [ErrUnsent], the wish is in the log all the same, and Run asks
+// again; the error matches its cause, too, such as the stop that forbade the request.
 func (m *Machine) Cancel(ctx context.Context, id string) (Order, error) {
 	return m.commanding(ctx, id, func(l *life) error { return m.wish(ctx, l) })
 }
@@ -39,11 +42,8 @@ func (m *Machine) commanding(ctx context.Context, id string, do func(*life) erro
 // wish records that an order shall be cancelled, and does what can be done at once.
 func (m *Machine) wish(ctx context.Context, l *life) error {
 	s := l.story
-	switch {
-	case s.State.Terminal():
+	if s.State.Terminal() {
 		return nil
-	case s.Command != nil && s.Command.Kind == amending:
-		return fmt.Errorf("%w: an amend is under way; wait for its end", ErrState)
 	}
 	if !s.wanted {
 		c := Command{ID: m.commandID(s), Kind: cancelling}
@@ -54,9 +54,11 @@ func (m *Machine) wish(ctx context.Context, l *life) error {
 	switch {
 	case l.flight != nil: // it follows when the answer is there
 	case s.State == Recorded, s.State == Absent:
-		m.abandon(ctx, l, "cancelled before it was sent")
+		m.abandon(ctx, l, errUnwanted)
 	default:
-		m.sendCancel(ctx, l)
+		if err := m.sendCancel(ctx, l); err != nil {
+			return fmt.Errorf("%w: %w", ErrUnsent, err)
+		}
 	}
 	return nil
 }
@@ -69,8 +71,8 @@ func (m *Machine) commandID(s *story) string {
 // maxCancels is how often a cancel is asked for before a person is told.
 const maxCancels = 5
 
-// sendCancel asks the venue to cancel, once. It needs the turn.
-func (m *Machine) sendCancel(ctx context.Context, l *life) {
+// sendCancel asks the venue to cancel, once, or says why nothing has left. It needs the turn.
+func (m *Machine) sendCancel(ctx context.Context, l *life) error {
 	s := l.story
 	f := &flight{l: l, kind: exchange.Cancel, command: m.commandID(s), until: time.Now().Add(m.sendTimeout())}
 	if s.Command != nil {
@@ -78,7 +80,8 @@ func (m *Machine) sendCancel(ctx context.Context, l *life) {
 	}
 	l.cancels++
 	ref := s.Ref()
-	m.fly(ctx, f, func(ctx context.Context, _ Intent) { _ = m.Adapter.Cancel(ctx, ref, f.command) }, func() {
+	err := errPanicked
+	m.fly(ctx, f, func(ctx context.Context, _ Intent) { err = m.Adapter.Cancel(ctx, ref, f.command) }, func() {
 		// Whatever the answer was, "unknown order" and "already done" too: a read decides.
 		wait := min(m.Rules.firstWait()<<min(l.cancels-1, 6), 30*time.Second)
 		if f.verdict != nil {
@@ -87,6 +90,7 @@ func (m *Machine) sendCancel(ctx context.Context, l *life) {
 		l.cancelAfter = time.Now().Add(wait)
 		m.plan(l, wait)
 	})
+	return m.unsent(f, err)
 }
 
 // follow reads on what is acked, or in breach, as long as something about it is open. It needs the turn.
@@ -150,7 +154,7 @@ func (m *Machine) insist(ctx context.Context, l *life) {
 	if time.Now().Before(l.cancelAfter) {
 		return
 	}
-	m.sendCancel(ctx, l)
+	_ = m.sendCancel(ctx, l) // it is asked for again
 	if l.cancels > maxCancels && !l.alarmed {
 		l.alarmed = true
 		m.alarm(ctx, AlarmCancel, l, "order %s still works after %d requests to cancel it: cancel it at the venue", l.story.Intent.ID, l.cancels)

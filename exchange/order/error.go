@@ -10,6 +10,7 @@ var (
 	ErrNoOrder   = errors.New("no such order")
 	ErrFull      = errors.New("the machine holds as many open orders as it may")
 	ErrGuard     = errors.New("a check before the send failed")
+	ErrUnsent    = errors.New("the request is recorded, has not left yet, and will be made again")
 	ErrGated     = errors.New("closed for new orders until an order in doubt is resolved")
 	ErrNoAttempt = errors.New("the request belongs to no attempt that the order machine knows, and was not sent")
 	ErrEvidence  = errors.New("what the venue says cannot be read")

@@ -68,7 +68,7 @@ func (s *story) mismatch(r *Report) string {
 	if field != "" && s.Intent.Terms.differs(&r.Terms) == "" {
 		field = "" // the answer of a read from before an amend
 	}
-	if c := s.Command; field != "" && c != nil && c.Want != nil && c.Want.differs(&r.Terms) == "" {
+	if field != "" && s.hoped != nil && s.hoped.differs(&r.Terms) == "" {
 		field = ""
 	}
 	if field != "" {

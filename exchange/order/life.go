@@ -33,6 +33,7 @@ type life struct {
 	restored    bool      // found by a restart, and not read since
 	unseen      bool      // missing in a list of working orders
 	void        bool      // nobody knows whether the intent is in the log
+	cause       error     // why it was given up, for the caller who waits for that: the log has only the text
 	retired     bool
 
 	shown atomic.Pointer[shown]

@@ -108,8 +108,9 @@ type story struct {
 	duplicate bool            // the venue said that the id is in use
 	firm      bool            // somebody else than the answer to the send has named it
 	commands  int
-	wanted    bool // somebody wants it cancelled
-	late      bool // it was given up, and then found to exist
+	hoped     *Terms // of an amend that may take effect
+	wanted    bool   // somebody wants it cancelled
+	late      bool   // it was given up, and then found to exist
 }
 
 // Replay returns what the entries of an intent say.
@@ -247,15 +248,21 @@ func (s *story) command(c *Command) {
 		s.commands++
 		s.Command = new(*c)
 		s.wanted = s.wanted || c.Kind == cancelling
-		if c.Want != nil && c.Want.Quantity.Cmp(s.most) > 0 {
-			s.most = c.Want.Quantity // it may take effect
+		if c.Want != nil {
+			s.hoped = c.Want
+			if c.Want.Quantity.Cmp(s.most) > 0 {
+				s.most = c.Want.Quantity
+			}
 		}
 		return
 	}
-	if c.End == ended && s.Command != nil && s.Command.Want != nil {
-		s.Terms = *s.Command.Want
+	if c.End == ended && c.Want != nil {
+		s.Terms = *c.Want
 	}
-	s.Command = nil
+	s.hoped = nil
+	if s.Command != nil && s.Command.ID == c.ID {
+		s.Command = nil // else a cancel has followed, which is under way
+	}
 }
 
 // Kinds and ends of commands.

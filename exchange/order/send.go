@@ -138,18 +138,18 @@ func (m *Machine) unbegun(ctx context.Context, f *flight, r *Report, err error) 
 		l.idle++
 		l.retries++
 		if l.idle >= m.maxIdleSends() {
-			m.abandon(ctx, l, fmt.Sprintf("%d attempts have sent nothing: %v", l.idle, err))
+			m.abandon(ctx, l, fmt.Errorf("%d attempts have sent nothing: %w", l.idle, err))
 		}
 	case errors.Is(f.refusal, ErrLog), errors.Is(f.refusal, ErrNoAttempt):
 		l.retries++
 		l.idle++
 		if l.idle >= m.maxIdleSends() {
-			m.abandon(ctx, l, errText(f.refusal))
+			m.abandon(ctx, l, f.refusal)
 		}
 	case f.probe:
 		l.reads.unprobed = true // lists are read instead
 	default:
-		m.abandon(ctx, l, errText(f.refusal))
+		m.abandon(ctx, l, f.refusal)
 	}
 }
 
@@ -198,7 +198,11 @@ func (m *Machine) answered(ctx context.Context, f *flight, r *Report, err error)
 	if s.State != Sending {
 		return // evidence was quicker, and wins
 	}
-	a := answer(f.n, v, err)
+	cause := err
+	if v.Err != nil {
+		cause = v.Err
+	}
+	a := answer(f.n, v, cause)
 	switch event {
 	case Unproven:
 		m.unproven(ctx, f, a.text())
@@ -208,7 +212,7 @@ func (m *Machine) answered(ctx context.Context, f *flight, r *Report, err error)
 		m.note(ctx, l, f.nothing(a.text())...)
 		l.retries++
 		if l.idle >= m.maxIdleSends() && (s.State == Recorded || s.State == Absent) {
-			m.abandon(ctx, l, fmt.Sprintf("%d attempts have sent nothing: %s", l.idle, a.text()))
+			m.abandon(ctx, l, fmt.Errorf("%d attempts have sent nothing: %w", l.idle, cause))
 		}
 		return
 	}
@@ -286,7 +290,7 @@ func (m *Machine) doubt(ctx context.Context, l *life) {
 }
 
 // abandon gives an intent up of which nothing exists. It needs the turn.
-func (m *Machine) abandon(ctx context.Context, l *life, why string) {
+func (m *Machine) abandon(ctx context.Context, l *life, cause error) {
 	s := l.story
 	if s.State != Recorded && s.State != Absent {
 		return
@@ -294,11 +298,38 @@ func (m *Machine) abandon(ctx context.Context, l *life, why string) {
 	if len(s.Attempts) > 0 {
 		m.counts.guardTrips.Add(1)
 	}
-	if m.write(ctx, l, entry{kind: KindMove, line: line{Event: GuardFailed, Why: why}}, closing) != nil {
+	l.cause = cause
+	if m.write(ctx, l, entry{kind: KindMove, line: line{Event: GuardFailed, Why: errText(cause)}}, closing) != nil {
 		m.plan(l, m.Rules.spacing())
 		return
 	}
 	m.retire(l)
+}
+
+// Why an intent is given up that nobody forbids.
+var (
+	errUnwanted    = errors.New("cancelled before it was sent")
+	errNoneAgain   = errors.New("cancelled before it was sent again")
+	errUnpermitted = errors.New("proven absent, and the rules of the venue permit no resend")
+)
+
+// guarded says that a check has failed, unless the cause says so itself.
+func guarded(cause error) error {
+	if errors.Is(cause, ErrGuard) {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", ErrGuard, cause)
+}
+
+// unsent says why a command has not left; nil if it may have.
+func (m *Machine) unsent(f *flight, err error) error {
+	switch {
+	case f.refusal != nil:
+		return guarded(f.refusal)
+	case !f.begun && m.wired.Load(), f.verdict != nil && f.verdict.Outcome == exchange.NotSent:
+		return err
+	}
+	return nil
 }
 
 // again sends an intent that a check, a refusal or a proof has held up. It needs the turn.
@@ -310,16 +341,16 @@ func (m *Machine) again(ctx context.Context, l *life) {
 	case m.early(l):
 		return
 	case s.wanted:
-		m.abandon(ctx, l, "cancelled before it was sent again")
+		m.abandon(ctx, l, errNoneAgain)
 		return
 	case s.refused:
-		m.abandon(ctx, l, "the venue refuses it: "+s.Why)
+		m.abandon(ctx, l, fmt.Errorf("the venue refuses it: %s", s.Why))
 		return
 	case s.Spent >= i.MaxAttempts:
-		m.abandon(ctx, l, fmt.Sprintf("all %d attempts are spent", i.MaxAttempts))
+		m.abandon(ctx, l, fmt.Errorf("all %d attempts are spent", i.MaxAttempts))
 		return
 	case s.State == Absent && !m.Rules.permits(i):
-		m.abandon(ctx, l, "proven absent, and the rules of the venue permit no resend")
+		m.abandon(ctx, l, errUnpermitted)
 		return
 	}
 	if err := m.check(ctx, i, n, true); err != nil {
@@ -327,7 +358,7 @@ func (m *Machine) again(ctx context.Context, l *life) {
 			m.plan(l, wait)
 			return
 		}
-		m.abandon(ctx, l, err.Error())
+		m.abandon(ctx, l, err)
 		return
 	}
 	if s.State == Absent {
@@ -365,12 +396,7 @@ func pause(n int) time.Duration {
 
 func answer(n int, v *exchange.Verdict, err error) *Answer {
 	a := &Answer{N: n, Outcome: v.Outcome.String(), Meaning: string(v.Meaning), Status: v.Status, Code: v.Code, Message: v.Message}
-	if v.Err != nil {
-		err = v.Err
-	}
-	if err != nil {
-		a.Err = errText(err)
-	}
+	a.Err = errText(err)
 	return a
 }
 

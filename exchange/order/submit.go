@@ -13,7 +13,8 @@ import (
 //
 //   - A nil error means that an attempt was made. The order may be acked or done, in doubt (Unknown), refused by the venue
 //     (Rejected), or about to be sent again (Recorded).
-//   - [ErrGuard] and [ErrGated] mean that nothing was sent and nothing will be.
+//   - [ErrGuard] and [ErrGated] mean that nothing was sent and nothing will be. Such an error matches its cause, too: what the
+//     gate or the check has returned.
 //   - [ErrExists] means that the id was submitted before with the same terms; the order is that one. [ErrReused] means
 //     that it was for other terms.
 //   - [ErrLog] means that nothing was sent. The machine gives the intent up as soon as the log lets it.
@@ -56,7 +57,7 @@ func (m *Machine) submit(ctx context.Context, i Intent, created time.Time, launc
 	}
 	o := l.order()
 	if o.State == Abandoned {
-		err = m.wrap(o.Intent.ID, fmt.Errorf("%w: %s", ErrGuard, o.Why))
+		err = m.wrap(o.Intent.ID, guarded(l.cause))
 	}
 	return *o, err
 }
