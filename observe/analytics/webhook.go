@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -50,7 +51,7 @@ func (w Webhook) Tell(ctx context.Context, f Finding) error {
 func (w Webhook) post(ctx context.Context, body []byte) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.URL, bytes.NewReader(body))
 	if err != nil {
-		return retry.Mark(fmt.Errorf("webhook: %w", err), retry.Permanent)
+		return retry.Mark(fmt.Errorf("webhook: %w", bare(err)), retry.Permanent)
 	}
 	req.Header.Set("Content-Type", "application/json")
 	if len(w.Secret) > 0 {
@@ -62,7 +63,7 @@ func (w Webhook) post(ctx context.Context, body []byte) error {
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return retry.Mark(fmt.Errorf("webhook: %w", err), retry.Transient) // the receiver knows a finding by its ID
+		return retry.Mark(fmt.Errorf("webhook: post to %s: %w", req.URL.Host, bare(err)), retry.Transient) // the receiver knows a finding by its ID
 	}
 	defer resp.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // so that the connection is kept
@@ -76,6 +77,14 @@ func (w Webhook) post(ctx context.Context, body []byte) error {
 		class = retry.Transient
 	}
 	return retry.Mark(fmt.Errorf("webhook: %w: http %d", ErrStatus, resp.StatusCode), class)
+}
+
+// bare returns an error without the URL, whose path may be a secret.
+func bare(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return e.Err
+	}
+	return err
 }
 
 // Signature returns the value of [SignatureHeader] for a body that is sent at a time.

@@ -81,6 +81,17 @@ func TestWebhookOfItsOwnPolicyAndClient(t *testing.T) {
 	}
 }
 
+// The path of a webhook's URL is often its only secret: no error has it.
+func TestWebhookKeepsItsURL(t *testing.T) {
+	for _, to := range []string{"http://hook.test/hunter2", "http://hook.test/hunter2%zz", "http://hook.test:hunter2/"} {
+		client := &http.Client{Transport: &script{[]int{0}}}
+		err := analytics.Webhook{URL: to, Client: client, Policy: &retry.Policy{MaxAttempts: 1}}.Tell(t.Context(), example)
+		if err == nil || to[len(to)-1] == '2' && strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v; want an error without the path", to, err)
+		}
+	}
+}
+
 func TestVerify(t *testing.T) {
 	now, key, body := time.Unix(1000, 0), []byte("key"), []byte("{}")
 	good := analytics.Signature(key, now, body)
