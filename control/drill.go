@@ -18,7 +18,7 @@ const mostDrills = 20
 func (c *commands) drill(r halt.Record, source string) {
 	v := StopView{
 		Scope: string(r.Scope), State: r.State.String(), Drill: true, Epoch: r.Epoch, Actor: r.Who, Source: source,
-		Reason: r.Why, Ticket: r.Ticket, Since: r.At, Expires: r.Until,
+		Reason: r.Why, Ticket: r.Ticket, Since: r.At, Expires: r.Until, Reached: 1, Processes: 1, Took: r.Saved,
 	}
 	if v.Expires.IsZero() {
 		v.Expires = r.At.Add(DrillShown)

@@ -42,8 +42,10 @@ type Fleet struct {
 	Interval time.Duration  // between reports; not positive means 1 s; at least 100 ms
 	Client   *http.Client   // nil means one without a time limit; every request here has its own
 
-	once  sync.Once
-	tuned map[string]bool // operations that were tuned by orders; used by listen alone
+	once    sync.Once
+	tuned   map[string]bool // operations that were tuned by orders; used by listen alone
+	drilled []string        // the last drills that were gone through; used by listen alone
+	told    chan Drilled    // what is to be said of them
 
 	mu     sync.Mutex
 	synced map[string]uint64 // epochs of scopes in which nobody here gave a command since; guarded by mu, and replaced as a whole
@@ -99,6 +101,7 @@ func (f *Fleet) Run(ctx context.Context) error {
 	var all sync.WaitGroup
 	all.Go(func() { f.listen(ctx) })
 	all.Go(func() { f.report(ctx) })
+	all.Go(func() { f.tell(ctx) })
 	for _, l := range f.Leases {
 		all.Go(func() { f.borrow(ctx, l) })
 	}
@@ -116,7 +119,7 @@ func (f *Fleet) path() string { return filepath.Join(f.Dir, "fleet.json") }
 // init reads what an earlier process knew. What cannot be read is as if it knew nothing: then more stays stopped, not less.
 func (f *Fleet) init() {
 	f.once.Do(func() {
-		f.synced, f.tuned = map[string]uint64{}, map[string]bool{}
+		f.synced, f.tuned, f.told = map[string]uint64{}, map[string]bool{}, make(chan Drilled, mostDrills)
 		if f.Dir == "" {
 			return
 		}

@@ -33,6 +33,7 @@ type plane struct {
 	streams []*io.PipeWriter
 	reports []control.Report
 	batches []control.AuditBatch
+	drilled []control.Drilled
 	lends   lease.Coordinator
 	down    int // status of all answers; 0: up
 	silent  bool
@@ -77,6 +78,10 @@ func (p *plane) RoundTrip(r *http.Request) (*http.Response, error) {
 		var one control.Report
 		read(&one)
 		p.reports = append(p.reports, one)
+	case "/ops" + control.DrillPath:
+		var one control.Drilled
+		read(&one)
+		p.drilled = append(p.drilled, one)
 	case "/ops" + control.LeasePath:
 		var asked []control.LeaseRequest
 		read(&asked)

@@ -134,6 +134,7 @@ func (f *Fleet) obey(ctx context.Context, data []byte) error {
 	f.mu.Lock()
 	f.state.Version = o.Version
 	f.mu.Unlock()
+	f.rehearse(o.Drills)
 	return nil
 }
 
@@ -186,7 +187,7 @@ func (f *Fleet) tune(ctx context.Context, o *Orders) {
 	}
 	for name := range f.tuned {
 		if _, ok := wanted[name]; !ok {
-			wanted[name] = TuneOrder{Actor: "fleet", Reason: "the override was taken back"}
+			wanted[name] = TuneOrder{Actor: fleetSource, Reason: "the override was taken back"}
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
@@ -213,7 +214,7 @@ func (f *Fleet) tune(ctx context.Context, o *Orders) {
 		if len(fields) == 0 || maps.Equal(fields, now.Override) {
 			continue
 		}
-		_, err = f.Registry.Tune(ctx, Tune{Operation: name, Version: now.Version, Fields: fields, Actor: w.Actor, Reason: w.Reason, Source: "fleet"})
+		_, err = f.Registry.Tune(ctx, Tune{Operation: name, Version: now.Version, Fields: fields, Actor: w.Actor, Reason: w.Reason, Source: fleetSource})
 		if err != nil {
 			f.Registry.Note(Note{Kind: "config", Policy: name, Text: fmt.Sprintf("the fleet's override is not in force: %v", err)})
 		}

@@ -62,13 +62,16 @@ func (f *Fleet) report(ctx context.Context) {
 	}
 }
 
-// view is what the registry shows, without the stops that the control plane knows: here they are as it wants them.
+// view is what the registry shows, without the stops and drills that the control plane knows: here they are as it wants them.
 func (f *Fleet) view() View {
 	v := f.Registry.View()
 	f.mu.Lock()
 	synced := f.synced
 	f.mu.Unlock()
 	v.Stops = slices.DeleteFunc(v.Stops, func(s StopView) bool {
+		if s.Drill {
+			return s.Source == fleetSource
+		}
 		epoch, ok := synced[s.Scope]
 		return ok && epoch == s.Epoch && s.Ramp == 0
 	})

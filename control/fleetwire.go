@@ -1,6 +1,8 @@
 package control
 
 import (
+	"time"
+
 	"github.com/relent-go/relent/gate/budget/lease"
 	"github.com/relent-go/relent/observe/audit"
 )
@@ -12,6 +14,7 @@ const (
 	ReportPath = "/fleet/v1/report" // POST [Report], answered with nothing
 	LeasePath  = "/fleet/v1/lease"  // POST a list of lease.Request, answered with a list of lease.Grant
 	AuditPath  = "/fleet/v1/audit"  // POST [AuditBatch], answered with an audit.Head
+	DrillPath  = "/fleet/v1/drill"  // POST [Drilled], answered with nothing
 )
 
 // Orders are what a control plane asks of its processes: the whole of it first, and then that or what changed. A process
@@ -24,6 +27,25 @@ type Orders struct {
 	Released map[string]Released  `json:"released,omitempty"` // how scopes that are not stopped any more were released
 	Tunes    map[string]TuneOrder `json:"tunes,omitempty"`    // by operation
 	Config   *ConfigOrder         `json:"config,omitempty"`   // nil: the control plane has no configuration
+	Drills   []DrillOrder         `json:"drills,omitempty"`   // to be gone through now
+}
+
+// A DrillOrder is a stop that is to be rehearsed. A process goes through each once, and says at once that it did.
+type DrillOrder struct {
+	ID     string        `json:"id"`
+	Scope  string        `json:"scope"`
+	State  string        `json:"state"`
+	Actor  string        `json:"actor"`
+	Reason string        `json:"reason"`
+	Ticket string        `json:"ticket,omitempty"`
+	For    time.Duration `json:"for,omitempty"` // how long it is shown; not positive means DrillShown
+}
+
+// Drilled says that a process went through a drill. Whose it is stands in the header Relent-Instance.
+type Drilled struct {
+	ID    string        `json:"id"`
+	Took  time.Duration `json:"took"` // there, until it would have been in force and saved
+	Error string        `json:"error,omitempty"`
 }
 
 // Released says who let go of a scope.

@@ -133,6 +133,10 @@ func addBudgets(a, b BudgetView) BudgetView {
 }
 
 func addStops(a, b StopView) StopView {
+	if a.Drill && a.Since.Equal(b.Since) { // one drill, of which several servers tell
+		a.Reached, a.Processes, a.Took = a.Reached+b.Reached, a.Processes+b.Processes, max(a.Took, b.Took)
+		return a
+	}
 	if cmp.Or(cmp.Compare(severity(b), severity(a)), cmp.Compare(b.Epoch, a.Epoch)) > 0 {
 		return b
 	}

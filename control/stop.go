@@ -108,6 +108,9 @@ func (r *Registry) engage(tree *halt.Tree, state halt.State, c Stop) (StopView, 
 		Scope: string(record.Scope), State: state.String(), Drill: record.Drill, Epoch: record.Epoch, Actor: record.Who, Source: c.Source,
 		Reason: record.Why, Ticket: record.Ticket, Since: record.At, Expires: record.Until,
 	}
+	if v.Drill {
+		v.Reached, v.Processes, v.Took = 1, 1, record.Saved
+	}
 	return v, err
 }
 

@@ -108,6 +108,11 @@ type StopView struct {
 	Since   time.Time `json:"since,omitzero"`
 	Expires time.Time `json:"expires,omitzero"`
 	Ramp    float64   `json:"ramp,omitempty"` // the share let through while a release ramps, 0 to 1
+
+	// Of a drill.
+	Reached   int           `json:"reached,omitempty"`   // processes that went through it
+	Processes int           `json:"processes,omitempty"` // that were connected
+	Took      time.Duration `json:"took,omitempty"`      // until the last of those it reached said so
 }
 
 // A VenueView is what orders and streams of one venue do.

@@ -140,6 +140,9 @@ func (p *page) stopDetails(s *control.StopView) string {
 			parts = append(parts, plain(part))
 		}
 	}
+	if s.Processes > 0 {
+		parts = append(parts, howFar(*s))
+	}
 	if !s.Expires.IsZero() {
 		parts = append(parts, "ends in "+span(s.Expires.Sub(p.At)))
 	}

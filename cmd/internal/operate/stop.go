@@ -27,11 +27,15 @@ States, from the mildest on:
 With a server the stop reaches every process that is connected to it. Without one it is written into the trigger
 file that processes of this machine watch: --file, or halt.trigger_file of the configuration.
 
+A drill goes the same way, is recorded, and stops nothing. It says how many processes it reached, and how soon; when
+one did not answer within a second, the exit code is 1.
+
 A stop stops the next attempt. It does not unsend what was sent. It ends by relent resume, which takes two persons.`
 
 const stopExample = `  relent stop global --state stopped --reason 'prices look wrong'
   relent stop equities/binance --state risk-reducing --reason 'venue is slow' --ticket OPS-12 --expires 30m
-  relent stop global --state stopped --reason 'no network' --file /run/relent/STOP`
+  relent stop global --state stopped --reason 'no network' --file /run/relent/STOP
+  relent stop global --state drain --reason 'monthly drill' --drill`
 
 // A stopped is what a stop led to.
 type stopped struct {
@@ -139,10 +143,14 @@ func (s settings) stopByServer(stop control.Stop, server setting) error {
 	}
 	answer.InFlight = c.inFlight(s.cmd.Context(), stop.Scope)
 	out := s.cmd.OutOrStdout()
-	if format(s.cmd) != "table" {
-		return document(out, answer)
-	}
 	v := answer.StopView
+	var missed error
+	if v.Reached < v.Processes {
+		missed = failed(s.cmd, fmt.Errorf("%s: drill: %d of %d processes did not say within a second that it arrived", v.Scope, v.Processes-v.Reached, v.Processes), "relent status")
+	}
+	if format(s.cmd) != "table" {
+		return errors.Join(document(out, answer), missed)
+	}
 	verb := "stopped"
 	if stop.Drill {
 		verb = "drill, nothing is stopped"
@@ -160,13 +168,23 @@ func (s settings) stopByServer(stop control.Stop, server setting) error {
 		}
 		fmt.Fprintf(out, "in flight now: %d, which %s\n", *answer.InFlight, runs)
 	}
-	if !v.Expires.IsZero() {
+	if stop.Drill {
+		fmt.Fprintln(out, howFar(v))
+	} else if !v.Expires.IsZero() {
 		fmt.Fprintf(out, "ends by itself, in a ramp, in %s\n", span(time.Until(v.Expires)))
 	}
 	if !stop.Drill {
 		note(s.cmd, "to release it: relent resume %s --epoch %d --reason WHY, and somebody else approves", quoted(v.Scope), v.Epoch)
 	}
-	return nil
+	return missed
+}
+
+// howFar says how far a drill came.
+func howFar(v control.StopView) string {
+	if v.Processes == 0 {
+		return "no process is connected to this server"
+	}
+	return fmt.Sprintf("reached %d of %d processes, the last after %v", v.Reached, v.Processes, v.Took.Round(10*time.Microsecond))
 }
 
 // inFlight asks how much of a scope still runs. Nothing depends on the answer, so that it may take a second at most.

@@ -44,9 +44,31 @@ func TestStopDrill(t *testing.T) {
 	if status, _ := b.tree.Look("global"); code != 0 || status.State != halt.Running {
 		t.Errorf("code %d, state %v, %s", code, status.State, stderr)
 	}
-	has(t, out, "drill, nothing is stopped  global", "which go on")
+	has(t, out, "drill, nothing is stopped  global", "which go on", "reached 1 of 1 processes, the last after ")
 	if strings.Contains(stderr, "resume") {
 		t.Errorf("a drill is not to be released: %s", stderr)
+	}
+}
+
+// A drill that did not reach all processes fails, as a stop would not be in force there.
+func TestStopDrillThatMissesSomebody(t *testing.T) {
+	drill := func(reached, processes int, more ...string) (int, string, string) {
+		s := answers(t, 200, fmt.Sprintf(`{"scope":"desk","state":"drain","drill":true,"reached":%d,"processes":%d,"took":12000000}`, reached, processes))
+		return relent(t, append([]string{"stop", "desk", "--state", "drain", "--reason", "monthly", "--drill", "--server", s.URL}, more...)...)
+	}
+	code, out, stderr := drill(2, 3)
+	if code != 1 {
+		t.Errorf("code %d; want 1", code)
+	}
+	has(t, out, "reached 2 of 3 processes, the last after 12ms")
+	has(t, stderr, "desk: drill: 1 of 3 processes did not say within a second that it arrived", "try: relent status")
+	if code, out, _ = drill(0, 0); code != 0 {
+		t.Errorf("code %d; want 0", code)
+	}
+	has(t, out, "no process is connected to this server")
+	code, out, _ = drill(2, 3, "-o", "json")
+	if m := fields(t, out); code != 1 || m["reached"] != 2.0 || m["processes"] != 3.0 || m["took"] != 12e6 {
+		t.Errorf("code %d, %s", code, out)
 	}
 }
 

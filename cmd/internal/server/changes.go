@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"time"
 
 	"github.com/relent-go/relent/control"
 	"github.com/relent-go/relent/gate/halt"
@@ -56,11 +57,11 @@ func event(o control.Orders) ([]byte, error) {
 }
 
 // since returns the event that leads from the present orders to the next ones, and the scopes of these. It is nil if more
-// than stops changes. A stop has the version of before until it is stored. Nothing but
+// than stops changes and drills begin. A stop has the version of before until it is stored. Nothing but
 // the version changes if it is idle. mu is held.
-func (p *plane) since(tree *halt.Tree, next *control.Orders) (text []byte, scopes map[halt.Scope]halt.Status, idle bool, err error) {
+func (p *plane) since(tree *halt.Tree, next *control.Orders, drills []control.DrillOrder) (text []byte, scopes map[halt.Scope]halt.Status, idle bool, err error) {
 	scopes = map[halt.Scope]halt.Status{}
-	part := control.Orders{Version: next.Version, From: p.version, Epochs: map[string]uint64{}, Released: map[string]control.Released{}}
+	part := control.Orders{Version: next.Version, From: p.version, Epochs: map[string]uint64{}, Released: map[string]control.Released{}, Drills: drills}
 	var differ []halt.Scope
 	for _, s := range tree.Status() {
 		if s.Epoch == 0 {
@@ -84,7 +85,7 @@ func (p *plane) since(tree *halt.Tree, next *control.Orders) (text []byte, scope
 		part.Stops = tree.Snapshot(differ...)
 	}
 	text, err = event(part)
-	return text, scopes, len(differ) == 0, err
+	return text, scopes, len(differ)+len(drills) == 0, err
 }
 
 // sameTunes says that overrides are as they were.
@@ -103,12 +104,18 @@ func sameConfig(a, b *control.ConfigOrder) bool {
 }
 
 // present returns what a process has to hear that heard change number n last, or nothing yet if n is 0, and the number of
-// the last change in it.
+// the last change in it. Who hears all of the orders hears of the drills that have just begun, too.
 func (p *plane) present(n uint64) (text []byte, last uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if text, ok := p.changes.since(n); ok {
 		return text, p.changes.count
+	}
+	o := p.order
+	if o.Drills = p.due(time.Now()); len(o.Drills) > 0 {
+		if text, err := event(o); err == nil {
+			return text, p.changes.count
+		}
 	}
 	return p.orders, p.changes.count
 }

@@ -56,7 +56,7 @@ var _ control.Commander = (*plane)(nil)
 // the store is away, it is in force for the processes of this server, and stored when the store is back.
 func (p *plane) Stop(ctx context.Context, c control.Stop) (view control.StopView, err error) {
 	c.Scope = cmp.Or(c.Scope, string(halt.Global))
-	repeated := false
+	repeated, id := false, rand.Text() // of a drill
 	err = p.alter(ctx, true, func(s *shared) error {
 		before, known := s.Keys[c.Key]
 		if c.Key != "" && known {
@@ -82,11 +82,11 @@ func (p *plane) Stop(ctx context.Context, c control.Stop) (view control.StopView
 			return err
 		}
 		if c.Drill {
-			p.rehearsed(view)
-			return errNothing
+			s.Drills = rehearsed(s.Drills, drill{id, c.Expires, view})
+		} else {
+			s.Stops = tree.Snapshot()
+			delete(s.Released, view.Scope)
 		}
-		s.Stops = tree.Snapshot()
-		delete(s.Released, view.Scope)
 		if c.Key != "" {
 			if s.Keys == nil {
 				s.Keys = map[string]key{}
@@ -102,34 +102,30 @@ func (p *plane) Stop(ctx context.Context, c control.Stop) (view control.StopView
 	if errors.Is(err, errNothing) {
 		err = nil
 	}
-	if lost, ok := errors.AsType[*storeError](err); ok && lost.next != nil && !c.Drill {
+	if lost, ok := errors.AsType[*storeError](err); ok && lost.next != nil {
 		p.mu.Lock()
-		p.unsaved = append(p.unsaved, c)
+		if !c.Drill {
+			p.unsaved = append(p.unsaved, c)
+		}
 		version := p.version
 		p.mu.Unlock()
 		err = errors.Join(p.adopt(version, *lost.next), fmt.Errorf("it is in force for the processes of this server only: %w", lost))
 	}
-	rule := control.Rule(c.Source, c.Claimed)
+	record := audit.Record{
+		Decision: audit.Stop, Actor: c.Actor, Scope: c.Scope, State: c.State, Why: c.Reason, Ticket: c.Ticket, Rule: control.Rule(c.Source, c.Claimed),
+	}
 	if repeated {
-		rule = strings.TrimSpace(rule + " repeated")
+		record.Rule = strings.TrimSpace(record.Rule + " repeated")
 	}
-	return view, p.record(ctx, audit.Record{
-		Decision: audit.Stop, Actor: c.Actor, Scope: c.Scope, State: c.State, Why: c.Reason, Ticket: c.Ticket, Rule: rule, Epoch: view.Epoch,
-	}, wrap("stop "+c.Scope, err))
-}
-
-// mostDrills are shown at one time.
-const mostDrills = 20
-
-// rehearsed shows a drill, which stops nothing, until it ends.
-func (p *plane) rehearsed(d control.StopView) {
-	if d.Expires.IsZero() {
-		d.Expires = d.Since.Add(control.DrillShown)
+	if c.Drill {
+		record.Decision, record.Rule = audit.Drill, strings.TrimSpace(string(audit.Stop)+" "+record.Rule)
+		if view.Drill && !repeated {
+			view = p.await(ctx, id, view)
+			record.Validation = said(view)
+		}
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.drills = append(slices.DeleteFunc(slices.Clone(p.drills), func(one control.StopView) bool { return one.Scope == d.Scope }), d)
-	p.drills = p.drills[max(0, len(p.drills)-mostDrills):]
+	record.Epoch = view.Epoch
+	return view, p.record(ctx, record, wrap("stop "+c.Scope, err))
 }
 
 // errNothing ends an update that changes nothing and is none the worse for it.

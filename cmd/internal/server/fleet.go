@@ -34,6 +34,7 @@ func (p *processes) routes(mux *http.ServeMux) {
 	mux.HandleFunc("POST "+control.ReportPath, p.guard(p.report))
 	mux.HandleFunc("POST "+control.LeasePath, p.guard(p.lease))
 	mux.HandleFunc("POST "+control.AuditPath, p.guard(p.audit))
+	mux.HandleFunc("POST "+control.DrillPath, p.guard(p.drill))
 }
 
 // guard lets through who has a token: any role will do, since a process can change nothing but what is said of itself.
@@ -126,6 +127,18 @@ func (p *processes) audit(w http.ResponseWriter, r *http.Request) {
 	default:
 		answer(w, http.StatusOK, head)
 	}
+}
+
+func (p *processes) drill(w http.ResponseWriter, r *http.Request) {
+	var done control.Drilled
+	if !read(w, r, &done) {
+		return
+	}
+	if err := p.plane.reached(done, r.Header.Get("Relent-Instance")); err != nil {
+		http.Error(w, err.Error(), http.StatusNotFound)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
 }
 
 // read reads JSON, packed or not, and answers itself if it cannot.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -32,6 +31,7 @@ type shared struct {
 	Requests map[string]Request          `json:"requests,omitempty"` // releases that wait for a second person
 	Keys     map[string]key              `json:"keys,omitempty"`     // of stops that were engaged
 	Config   *control.ConfigOrder        `json:"config,omitempty"`   // of the server that was configured last; not modified
+	Drills   []drill                     `json:"drills,omitempty"`   // until they expire; not modified
 }
 
 // A tuned is an override of an operation. One that was taken back stays, for its version.
@@ -51,15 +51,16 @@ type plane struct {
 	change sync.Mutex // held for whole commands of this server, so that they do not get into each other's way
 
 	mu      sync.Mutex
-	version uint64  // of the document; guarded by mu, as are the others
-	state   shared  // not modified once it is here
-	orders  []byte  // control.Orders of it, as an event
-	changes changes // that led here
+	version uint64         // of the document; guarded by mu, as are the others
+	state   shared         // not modified once it is here
+	order   control.Orders // of it; the drills are told apart
+	orders  []byte         // it as an event
+	changes changes        // that led here
 	scopes  map[halt.Scope]halt.Status
 	stops   []control.StopView     // of it
 	waiting map[chan struct{}]bool // who wants to hear of a change
 	unsaved []control.Stop         // that are in force and could not be stored
-	drills  []control.StopView     // made here, until they expire
+	reach   map[string]*reach      // of drills, by id
 }
 
 // A storeError says that a change could not be stored.
@@ -84,7 +85,7 @@ type recorder interface {
 
 // open reads the state, and makes it if there is none.
 func (p *plane) open(ctx context.Context) error {
-	p.waiting = map[chan struct{}]bool{}
+	p.waiting, p.reach = map[chan struct{}]bool{}, map[string]*reach{}
 	if _, err := p.look(ctx); err != nil {
 		return err
 	}
@@ -156,12 +157,12 @@ func (p *plane) adopt(version uint64, s shared) error {
 	if version < p.version {
 		return nil // a later one came first
 	}
-	part, scopes, idle, err := p.since(tree, &o)
+	part, scopes, idle, err := p.since(tree, &o, p.begin(s.Drills))
 	if err != nil {
 		return err
 	}
 	p.changes.add(part)
-	p.version, p.state, p.orders, p.stops, p.scopes = version, s, whole, registry.View().Stops, scopes
+	p.version, p.state, p.order, p.orders, p.stops, p.scopes = version, s, o, whole, registry.View().Stops, scopes
 	if idle {
 		return nil // it is told with the next change
 	}
@@ -263,8 +264,7 @@ func (p *plane) subscribe() (news chan struct{}, end func()) {
 func (p *plane) overlay(v *control.View) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.drills = slices.DeleteFunc(p.drills, func(d control.StopView) bool { return time.Now().After(d.Expires) })
-	v.Stops = append(mergeStops(p.stops, v.Stops), p.drills...)
+	v.Stops = addDrills(mergeStops(p.stops, v.Stops), p.drills(time.Now()))
 	for i := range v.Policies {
 		q := &v.Policies[i]
 		q.Version = 0

@@ -42,6 +42,7 @@ export function Banner() {
 	return html`<div class="banners">${stops.map(s => html`<div class="banner ${s.drill ? 'drill' : s.state === 'running' ? 'ramp' : ''}" key=${s.scope + (s.drill ? ' drill' : '')}>
 		<${Icon} name="stop" /><b>${s.drill ? 'DRILL · ' : ''}${s.state === 'running' ? 'Releasing' : stateName(s.state)}</b><code>${s.scope}</code>
 		${s.ramp ? html`<span>${pct(s.ramp)} admitted</span><progress value=${s.ramp} max="1" aria-label="release" />` : ''}
+		${s.drill && s.processes ? html`<span class=${s.reached < s.processes ? 'bad' : ''}>reached ${s.reached} of ${s.processes} processes${s.took ? ', the last after ' + dur(s.took / 1e9) : ''}</span>` : ''}
 		<span class="why">${s.reason}${s.ticket ? ' (' + s.ticket + ')' : ''}</span><small>${s.actor} · ${s.source} · ${ago(s.since, now.value)} ago${s.expires ? ' · ends in ' + ahead(s.expires, now.value) : ''}</small><span class="gap" />
 		${s.drill ? '' : s.state === 'running' ? html`<${Button} kind="danger" aria-disabled=${!!mayNot()} title=${mayNot()} onClick=${() => mayNot() || (dialog.value = { kind: 'stop', scope: s.scope })}>Stop again<//>`
 			: html`<${Button} class_="release" aria-disabled=${!!mayNot()} title=${mayNot()} onClick=${() => mayNot() || (dialog.value = { kind: 'resume', stop: s })}>Release…<//>`}</div>`)}</div>`;
