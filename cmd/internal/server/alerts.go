@@ -65,6 +65,20 @@ func (a Alert) Check() error {
 	return errors.Join(errs...)
 }
 
+// checkAlerts returns all mistakes in a list, each beginning with Alerts.
+func checkAlerts(list []Alert) error {
+	var errs []error
+	for i, a := range list {
+		if slices.ContainsFunc(list[:i], func(other Alert) bool { return other.Name == a.Name }) {
+			errs = append(errs, fmt.Errorf("Alerts: two have the name %q", a.Name))
+		}
+		if err := a.Check(); err != nil {
+			errs = append(errs, fmt.Errorf("Alerts: %s: %w", a.Name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // leastKey is how long a key has to be: shorter ones can be guessed.
 const leastKey = 16
 

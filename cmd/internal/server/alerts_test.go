@@ -17,6 +17,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/relent-go/relent/control"
 	"github.com/relent-go/relent/observe/analytics"
 )
 
@@ -253,4 +254,58 @@ func TestAlertsChange(t *testing.T) {
 			t.Errorf("health says %v", err)
 		}
 	})
+}
+
+// What a process finds is shown, told to a receiver once however many processes find it, and told again when it is over.
+func TestAlertsOfTheFleet(t *testing.T) {
+	r := newReceiver(t, 1)
+	s, _ := serve(t, Config{Store: file(t), Alerts: []Alert{{Name: "ops", Webhook: r.URL, Secret: keyFile(t, hookKey), Least: analytics.Ticket}}})
+	a, b := join(t, s, "a", ""), join(t, s, "b", "")
+	find := func(p *process, list ...control.FindingView) {
+		p.registry.SetFindings(func() []control.FindingView { return list })
+	}
+	trivia := shift("info")
+	trivia.Subject = "v.trivia"
+	find(a, shift("ticket"), trivia)
+	find(b, shift("page"))
+	var v control.View
+	until(t, "both are shown, as the worst of each", func() bool {
+		ask(t, s, "GET", "/api/v1/view", "", nil, &v)
+		return len(v.Findings) == 2 && v.Findings[0].Severity == "page"
+	})
+	until(t, "the receiver was told of the worst", func() bool {
+		list := r.taken(t)
+		return len(list) > 0 && list[len(list)-1].Severity == analytics.Page
+	})
+	for _, one := range r.taken(t) {
+		if one.Subject.Name != "v.a" || one.ID != shift("").Finding().ID {
+			t.Errorf("it was told of %+v; want v.a alone, under one ID", one)
+		}
+	}
+	find(a)
+	find(b)
+	until(t, "it was told of the end", func() bool { // half a minute is over at once
+		s.views.found.mu.Lock()
+		for _, one := range s.views.found.known {
+			one.seen = one.seen.Add(-absent)
+		}
+		s.views.found.mu.Unlock()
+		list := r.taken(t)
+		return !list[len(list)-1].Ended.IsZero()
+	})
+}
+
+func TestAlertsAreChecked(t *testing.T) {
+	twice := []Alert{{Name: "a", Log: true}, {Name: "a"}}
+	err := Config{Alerts: twice}.Check()
+	if err == nil || !strings.Contains(err.Error(), `Alerts: two have the name "a"`) || !strings.Contains(err.Error(), "Alerts: a: Webhook: ") {
+		t.Errorf("Check() = %v", err)
+	}
+	s, _ := serve(t, Config{Store: file(t)})
+	if err := s.Configure(t.Context(), Settings{Alerts: twice}); err == nil {
+		t.Error("a configuration with mistaken alerts is in force")
+	}
+	if err := s.Configure(t.Context(), Settings{Hash: "h", Alerts: []Alert{{Name: "log", Log: true}}}); err != nil || s.alerts.outlet["log"] == nil {
+		t.Errorf("Configure = %v; want the alert", err)
+	}
 }

@@ -19,6 +19,7 @@ type Settings struct {
 	Hash     string                       // of the configuration
 	Policies map[string]map[string]string // fields in their text form, by operation: for the processes of the fleet
 	Budgets  map[string]Budget            // that processes share
+	Alerts   []Alert                      // who is told of findings
 	Actor    string                       // who asked
 	Source   string                       // file, signal, api, cli, start
 	Changes  []string                     // for people, without secrets
@@ -46,10 +47,14 @@ type Reloading struct {
 // Configure puts settings in force, here and in the processes of the fleet, or changes nothing. Budgets that are lent keep
 // their tokens as far as they fit, and get none; overrides of operators stay, but for fields that the settings now equal.
 func (s *Server) Configure(ctx context.Context, c Settings) error {
+	if err := checkAlerts(c.Alerts); err != nil {
+		return err
+	}
 	if err := s.plane.configure(ctx, c); err != nil {
 		return err
 	}
 	s.lend.change(c.Budgets)
+	s.alerts.change(c.Alerts)
 	s.registry.Reloaded(c.Hash, changed(c.Changes))
 	return nil
 }

@@ -29,6 +29,7 @@ type instances struct {
 	docs  *sqldb.Documents
 	name  string // of this server
 	plane *plane
+	found *findings // of the fleet
 
 	mu     sync.Mutex
 	views  map[string]*reported // by instance
@@ -81,7 +82,7 @@ func (in *instances) tick(ctx context.Context, servers []string) {
 			delete(in.views, name)
 			continue
 		}
-		views = append(views, r.view)
+		views = append(views, r.fresh(now))
 	}
 	slices.SortFunc(views, func(a, b control.View) int { return strings.Compare(a.Instance, b.Instance) })
 	mine := control.Merge(views...)
@@ -106,6 +107,9 @@ func (in *instances) tick(ctx context.Context, servers []string) {
 		}
 		var s summary
 		if _, body, err := in.docs.Get(ctx, summaries+name); err == nil && json.Unmarshal(body, &s) == nil && now.Sub(s.At) < forgotten {
+			if now.Sub(s.At) >= absent {
+				s.View.Findings = nil
+			}
 			if now.Sub(s.At) > connected {
 				for i := range s.View.Instances {
 					s.View.Instances[i].Connected = false // as far as anybody knows
@@ -115,14 +119,13 @@ func (in *instances) tick(ctx context.Context, servers []string) {
 		}
 	}
 	if len(servers) > 1 {
-		told := mine
-		told.Stops = addDrills(slices.Clone(mine.Stops), in.plane.ownDrills(now))
-		in.tell(ctx, summary{now, told})
+		in.tell(ctx, summary{now, mine})
 	}
 	all := append([]control.View{mine}, others...)
 	merged := control.Merge(all...)
 	merged.Instance, merged.Build = in.name, in.self.Build
 	merged.At = now
+	merged.Findings = in.found.see(now, merged.Findings, slices.Min(servers) == in.name)
 	if own := in.self.View(); merged.Since.IsZero() {
 		merged.Since, merged.Epoch = own.Since, own.Epoch
 	} else {

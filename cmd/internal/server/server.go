@@ -34,6 +34,7 @@ type Config struct {
 	Approvers  []string // who may approve a release, as halt.Tree
 	Designated []string // who may approve the release of what a trip stopped, as halt.Tree
 	Budgets    map[string]Budget
+	Alerts     []Alert           // who is told of findings, until a File says otherwise
 	Drain      time.Duration     // how long to answer "not ready" before the end; 0 means none
 	Log        *slog.Logger      // nil means slog.Default()
 	Registry   *control.Registry // of this process, shown beside the fleet; nil: none of its own
@@ -65,6 +66,7 @@ func (c Config) Check() error {
 			errs = append(errs, fmt.Errorf("Budgets: %s: its capacity must be above 0 and its floor not below", name))
 		}
 	}
+	errs = append(errs, checkAlerts(c.Alerts))
 	return errors.Join(errs...)
 }
 
@@ -81,6 +83,7 @@ type Server struct {
 	plane    *plane
 	views    *instances
 	lend     *lenders
+	alerts   *alerts
 	verified *verified
 	http     *http.Server
 	end      func() error
@@ -117,6 +120,8 @@ func Run(ctx context.Context, c Config, ready func(*Server)) error {
 	s.registry.SetAudit(s.verified.over(control.AuditOf(log)))
 	s.plane = &plane{docs: db.Documents(), audit: log, log: c.Log, approvers: c.Approvers, designated: c.Designated}
 	s.views = &instances{self: s.registry, docs: db.Documents(), name: c.Name, plane: s.plane, views: map[string]*reported{}}
+	s.alerts = &alerts{log: c.Log, audit: log}
+	s.views.found = &findings{tell: s.alerts.tell}
 	s.plane.known = s.views.operation
 	if err := s.plane.open(ctx); err != nil {
 		return err
@@ -127,6 +132,7 @@ func Run(ctx context.Context, c Config, ready func(*Server)) error {
 			return err
 		}},
 		control.Component{Name: "audit", Critical: true, DependsOn: []string{"store"}, Check: control.AuditWritable(log)},
+		control.Component{Name: "alerts", Check: s.alerts.check},
 	)
 	if err != nil {
 		return err
@@ -144,6 +150,11 @@ func Run(ctx context.Context, c Config, ready func(*Server)) error {
 		if err := log.Run(work); err != nil {
 			c.Log.Error("the audit log ended; commands are refused from now on", "error", err)
 		}
+	})
+	s.alerts.change(c.Alerts)
+	all.Go(func() {
+		<-work.Done()
+		s.alerts.close()
 	})
 	all.Go(func() { s.plane.watch(work) })
 	all.Go(func() { s.registry.Run(work) })
