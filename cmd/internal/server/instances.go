@@ -119,7 +119,9 @@ func (in *instances) tick(ctx context.Context, servers []string) {
 		}
 	}
 	if len(servers) > 1 {
-		in.tell(ctx, summary{now, mine})
+		told := mine
+		told.Stops = addDrills(slices.Clone(mine.Stops), in.plane.ownDrills(now))
+		in.tell(ctx, summary{now, told})
 	}
 	all := append([]control.View{mine}, others...)
 	merged := control.Merge(all...)
