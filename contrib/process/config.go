@@ -17,7 +17,8 @@ import (
 	"github.com/relent-go/relent/work/job"
 )
 
-// A Gate has a name, by which policies in configuration refer to it.
+// A Gate has a name, by which policies refer to it. A *breaker.Breaker and a *budget.Budget can be seen under that name, as circuit
+// and budget; a breaker with the name of a component is that component's circuit, and its health follows it.
 type Gate struct {
 	Name string
 	Gate retry.Gate

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/relent-go/relent/control"
 	"github.com/relent-go/relent/dashboard"
+	"github.com/relent-go/relent/gate/breaker"
+	"github.com/relent-go/relent/gate/budget"
 	"github.com/relent-go/relent/gate/halt"
 	"github.com/relent-go/relent/observe/analytics"
 	"github.com/relent-go/relent/observe/audit"
@@ -65,7 +68,7 @@ func New(c Config) (*Process, error) {
 	}
 	errs = append(errs, p.analyze(c.Analyzer))
 	for _, g := range c.Gates {
-		errs = append(errs, p.Registry.AddGate(g.Name, g.Gate))
+		errs = append(errs, p.Registry.AddGate(g.Name, g.Gate), p.show(g))
 	}
 	for _, k := range c.Classifiers {
 		errs = append(errs, p.Registry.RegisterClassifier(k.Name, k.Classify))
@@ -88,6 +91,21 @@ func (p *Process) analyze(a *analytics.Analyzer) error {
 		p.Analyzer, err = nil, nil
 	}
 	return err
+}
+
+// show lets a gate be seen, if it is one that can be.
+func (p *Process) show(g Gate) error {
+	switch gate := g.Gate.(type) {
+	case *breaker.Breaker:
+		c := control.Circuit{Policy: g.Name, Breaker: gate}
+		if slices.Contains(p.Registry.ComponentNames(), g.Name) {
+			c.Component = g.Name
+		}
+		return p.Registry.AddCircuit(c)
+	case *budget.Budget:
+		return p.Registry.AddBudget(g.Name, control.BudgetOf(gate))
+	}
+	return nil
 }
 
 // Gates returns what each policy of an operation should have first: the emergency stop of its scope, and the audit log.

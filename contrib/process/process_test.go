@@ -20,7 +20,9 @@ import (
 	"github.com/relent-go/relent/control"
 	"github.com/relent-go/relent/dashboard"
 	"github.com/relent-go/relent/gate/breaker"
+	"github.com/relent-go/relent/gate/budget"
 	"github.com/relent-go/relent/gate/halt"
+	"github.com/relent-go/relent/gate/limit"
 	"github.com/relent-go/relent/observe/analytics"
 	"github.com/relent-go/relent/observe/audit"
 	"github.com/relent-go/relent/retry"
@@ -88,6 +90,29 @@ func TestConfig(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Breakers and budgets among the gates can be seen, and health follows a breaker that has the name of a component.
+func TestGatesAreSeen(t *testing.T) {
+	open := &breaker.Breaker{}
+	p, err := process.New(process.Config{
+		Registry:   quiet(),
+		Gates:      []process.Gate{{Name: "venue", Gate: open}, {Name: "other", Gate: &breaker.Breaker{}}, {Name: "retries", Gate: &budget.Budget{}}, {Name: "cap", Gate: &limit.Rate{}}},
+		Components: []control.Component{{Name: "venue", Critical: true}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := open.Isolate(breaker.Order{Who: "test", Why: "test", For: time.Minute}); err != nil {
+		t.Fatal(err)
+	}
+	v := p.Registry.View()
+	if len(v.Circuits) != 2 || v.Circuits[0].State != "closed" || v.Circuits[1].State != "isolated" || len(v.Budgets) != 1 || v.Budgets[0].Name != "retries" {
+		t.Errorf("circuits %+v, budgets %+v", v.Circuits, v.Budgets)
+	}
+	if h := p.Registry.Health(t.Context()); h.Status != control.StatusDegraded {
+		t.Errorf("health %v while a circuit is isolated; want degraded", h.Status)
 	}
 }
 

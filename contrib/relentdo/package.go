@@ -8,8 +8,11 @@ import (
 
 	"github.com/relent-go/relent/contrib/process"
 	"github.com/relent-go/relent/control"
+	"github.com/relent-go/relent/exchange/order"
 	"github.com/relent-go/relent/gate/halt"
+	"github.com/relent-go/relent/guard/idempotent"
 	"github.com/relent-go/relent/observe/audit"
+	"github.com/relent-go/relent/work/job"
 )
 
 var (
@@ -32,7 +35,11 @@ var Package = do.Package(
 	do.Lazy(part(func(s *Service) *control.Registry { return s.Registry })),
 	do.Lazy(part(func(s *Service) *halt.Tree { return s.Stops })),
 	do.Lazy(part(func(s *Service) *audit.Log { return s.Audit })),
+	do.Lazy(part(func(s *Service) *control.Fleet { return s.Fleet })),
 	do.Lazy(part(func(s *Service) process.Stores { return s.Stores })),
+	do.Lazy(part(func(s *Service) idempotent.Store { return s.Stores.Keys })),
+	do.Lazy(part(func(s *Service) job.Store { return s.Stores.Jobs })),
+	do.Lazy(part(func(s *Service) order.Log { return s.Stores.Orders })),
 )
 
 func start(i do.Injector) (*Service, error) {

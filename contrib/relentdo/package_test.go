@@ -15,9 +15,12 @@ import (
 	"github.com/relent-go/relent/contrib/relentdo"
 	"github.com/relent-go/relent/control"
 	"github.com/relent-go/relent/gate/breaker"
+	"github.com/relent-go/relent/exchange/order"
 	"github.com/relent-go/relent/gate/halt"
+	"github.com/relent-go/relent/guard/idempotent"
 	"github.com/relent-go/relent/observe/audit"
 	"github.com/relent-go/relent/retry"
+	"github.com/relent-go/relent/work/job"
 )
 
 // A desk places orders: what a service is made of.
@@ -51,6 +54,10 @@ func TestPackage(t *testing.T) {
 	if do.MustInvoke[*control.Registry](injector) != s.Registry || do.MustInvoke[*halt.Tree](injector) != s.Stops ||
 		do.MustInvoke[*audit.Log](injector) != s.Audit || do.MustInvoke[process.Stores](injector) != s.Stores {
 		t.Error("parts of another process")
+	}
+	if do.MustInvoke[idempotent.Store](injector) != s.Stores.Keys || do.MustInvoke[job.Store](injector) != s.Stores.Jobs ||
+		do.MustInvoke[order.Log](injector) != s.Stores.Orders || do.MustInvoke[*control.Fleet](injector) != nil {
+		t.Error("stores of another process, or a fleet client without a control plane")
 	}
 	if report := injector.Shutdown(); !report.Succeed {
 		t.Error(report)

@@ -7,7 +7,8 @@
 //	).Run()
 //
 // Constructors then ask for *control.Registry, *halt.Tree, *audit.Log, *process.Process, [process.Stores] or one of
-// the stores, and *control.Fleet, which is nil without a control plane. What is not supplied has its zero value.
+// the stores, and *control.Fleet, which is nil without a control plane. What is not supplied has its zero value. The folder
+// example has a whole program.
 //
 // # Value groups
 //
