@@ -201,7 +201,7 @@ func (r *Registry) rebase(o *Operation, old *row, program *retry.Policy, set Set
 func described(p *retry.Policy, component string) map[string]string {
 	m := Texts(p)
 	var gates []string
-	for _, g := range p.Gates {
+	for _, g := range untaught(p.Gates) { // a learning is a field
 		gates = append(gates, fmt.Sprintf("%T", g))
 	}
 	m["gates"], m["observer"], m["component"] = strings.Join(gates, " "), fmt.Sprintf("%T", p.Observer), component

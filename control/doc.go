@@ -48,4 +48,11 @@
 //
 // What an operator can change is data: [Fields] lists it. Whether a call may run twice, and whether attempts multiply, can
 // only be taken away: an order must not become repeatable by a word in a form.
+//
+// # Learning
+//
+// An operation whose policy has a [Learning] among its gates is followed by the learner of its registry (package adaptive): in
+// the mode shadow, which changes nothing, until an operator makes it active, which needs a budget. The mode is a field like
+// others, named adaptive: it is tuned, recorded, configured and sent through a fleet as they are. What was learned is in
+// PolicyView.Learning, and outlives the process by [Registry.KeepLearned].
 package control

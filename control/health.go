@@ -138,8 +138,10 @@ func (r *Registry) Run(ctx context.Context) error {
 	for {
 		r.refresh(func(c *component) bool { return c.polled || c.watched })
 		r.look()
+		r.keep(false)
 		select {
 		case <-ctx.Done():
+			r.keep(true)
 			return context.Cause(ctx)
 		case <-ticker.C:
 		}

@@ -55,6 +55,12 @@ func (r *Registry) logConfig(hash, changed string) {
 	r.Note(Note{Kind: "config", Text: "reloaded: " + changed})
 }
 
+// logLearned warns that what is learned begins anew, or is not kept.
+func (r *Registry) logLearned(what string, err error) {
+	r.log(slog.LevelWarn, "learning "+what, slog.String("error", err.Error()))
+	r.Note(Note{Kind: "learning", Text: what + ": " + err.Error()})
+}
+
 func (r *Registry) logRefused(err error) {
 	r.log(slog.LevelError, "config refused", slog.String("errors", strings.ReplaceAll(err.Error(), "\n", "; ")))
 	r.Note(Note{Kind: "config", Text: "refused: " + err.Error()})

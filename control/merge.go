@@ -88,6 +88,7 @@ func addPolicies(a, b PolicyView) PolicyView {
 	m.Attempts, m.InFlight, m.Waiting = a.Attempts+b.Attempts, a.InFlight+b.InFlight, a.Waiting+b.Waiting
 	m.Call, m.Attempt = addHistograms(a.Call, b.Call), addHistograms(a.Attempt, b.Attempt)
 	m.Backoff, m.PerCall = addHistograms(a.Backoff, b.Backoff), addHistograms(a.PerCall, b.PerCall)
+	m.Budgeted, m.Learning = a.Budgeted && b.Budgeted, both(a.Learning, b.Learning, addLearnings)
 	return m
 }
 

@@ -64,7 +64,8 @@ type meter struct {
 	tell   bool   // next wants the events of calls that succeed at once
 	next   retry.Observer
 	tail   *tail
-	study  *study // nil: of an operation that is counted as other
+	study  *study     // nil: of an operation that is counted as other
+	pupil  *Operation // that the learner follows; nil: it follows none
 }
 
 var _ retry.Meter = (*meter)(nil)
@@ -116,6 +117,9 @@ func (m *meter) Observe(ctx context.Context, e retry.Event) {
 		m.next.Observe(ctx, e)
 	}
 	if o != SuccessFirstTry || e.Kind == retry.Retrying {
+		if m.pupil != nil {
+			m.pupil.lesson.heard(&m.pupil.registry.live.learner, m.pupil.name, &e)
+		}
 		m.study.event(ctx, &e)
 		m.tail.event(ctx, e, o, r)
 	}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/relent-go/relent/adaptive"
 	"github.com/relent-go/relent/retry"
 )
 
@@ -31,6 +32,7 @@ type Operation struct {
 	index    int // in tables
 	counters *counters
 	hidden   bool // counted as other
+	lesson   lesson
 }
 
 // A table holds the policies in force, one row for each operation. It is never modified: changes of several operations
@@ -39,18 +41,28 @@ type table struct{ rows []*row }
 
 // A row is what is in force for one operation.
 type row struct {
-	policy    *retry.Policy // base and override, counted
-	program   *retry.Policy // what the program or its configuration says
-	base      *retry.Policy // program, with what the configuration of the control plane says
+	policy    *retry.Policy    // base and override, counted, with the gate of the learner
+	tuned     *retry.Policy    // base and override
+	arms      *adaptive.Source // yields policy, or that of the control arm; nil: there is no such arm
+	learning  *Learning        // in force; nil: there is none
+	program   *retry.Policy    // what the program or its configuration says
+	base      *retry.Policy    // program, with what the configuration of the control plane says
 	override  map[string]string
 	component string
 	timing    Timing
+	budgeted  bool // something bounds the retries of all calls together
 	version   uint64
 	removed   bool // a configuration no longer has it; who holds it keeps it
 }
 
 // Current implements [retry.Source].
-func (o *Operation) Current() *retry.Policy { return o.row().policy }
+func (o *Operation) Current() *retry.Policy {
+	r := o.row()
+	if r.arms != nil {
+		return r.arms.Current()
+	}
+	return r.policy
+}
 
 func (o *Operation) row() *row { return o.registry.live.table.Load().rows[o.index] }
 
@@ -61,6 +73,7 @@ func (o *Operation) Name() string { return o.name }
 func (o *Operation) View() PolicyView {
 	v := o.about()
 	o.counters.view(&v)
+	v.Learning = o.learning()
 	return v
 }
 
@@ -68,7 +81,7 @@ func (o *Operation) View() PolicyView {
 func (o *Operation) about() PolicyView {
 	r := o.row()
 	return PolicyView{
-		Name: o.name, Component: r.component, Policy: words(r.policy), Base: Texts(r.base), Override: maps.Clone(r.override), Version: r.version,
+		Name: o.name, Component: r.component, Policy: words(r.policy), Budgeted: r.budgeted, Base: Texts(r.base), Override: maps.Clone(r.override), Version: r.version,
 	}
 }
 
@@ -85,7 +98,7 @@ func (r *Registry) AddOperation(component string, base *retry.Policy) (*Operatio
 func (r *Registry) AddTimed(component string, base *retry.Policy, timing Timing) (*Operation, error) {
 	s := r.state()
 	base = base.Current()
-	if err := base.Check(); err != nil {
+	if err := errors.Join(base.Check(), checkLearning(base)); err != nil {
 		return nil, fmt.Errorf("operation %q: %w", base.Name, err)
 	}
 	s.changing.Lock()
@@ -97,11 +110,17 @@ func (r *Registry) AddTimed(component string, base *retry.Policy, timing Timing)
 	}
 	copied := *base
 	w := &row{program: &copied, component: component, timing: timing, version: 1}
-	if w.base, err = r.ordered(base.Name, &copied); err != nil {
+	if w.base, err = r.ordered(base.Name, &copied); err == nil {
+		err = r.leadable(r.row(o, w, w.base))
+	}
+	if err != nil {
 		w.base = &copied
+		if own := r.leadable(r.row(o, w, w.base)); own != nil {
+			return nil, fmt.Errorf("operation %q: %w", base.Name, own)
+		}
 		r.ReloadFailed(fmt.Errorf("%s: what the control plane's configuration says is not in force: %w", base.Name, err))
 	}
-	rows = append(rows, r.row(o, w, w.base))
+	rows = append(rows, w)
 	r.publish(rows, o)
 	return o, nil
 }
@@ -124,25 +143,42 @@ func (r *Registry) fresh(name string, index, more int) (*Operation, error) {
 // row completes a row with the policy that is in force by it.
 func (r *Registry) row(o *Operation, w *row, p *retry.Policy) *row {
 	policy := *p
+	policy.Gates = untaught(p.Gates)
+	if p.MaxAttempts == retry.Unlimited {
+		policy.MaxAttempts = policy.Attempts() // which the gate of the learner would change
+	}
+	w.tuned, w.learning, w.budgeted = p, learningOf(p), budgeted(p)
+	learns := w.learning.mode() != adaptive.Off
 	timing := w.timing
 	if timing == AutoTiming {
 		timing = Sampled
-		if len(p.Gates) > 0 || p.AttemptTimeout > 0 || p.MaxElapsed > 0 {
+		if learns || len(policy.Gates) > 0 || p.AttemptTimeout > 0 || p.MaxElapsed > 0 {
 			timing = Always
 		}
 	}
-	policy.Observer = &meter{counters: o.counters, timing: timing, tell: !quiet(p.Observer, p), next: p.Observer, tail: &r.live.tail}
+	m := &meter{counters: o.counters, timing: timing, tell: !quiet(p.Observer, p), next: p.Observer, tail: &r.live.tail}
 	if !o.hidden {
-		policy.Observer.(*meter).study = &r.live.study
+		m.study = &r.live.study
 	}
-	w.policy = &policy
+	policy.Observer = m
+	w.policy, w.arms = &policy, nil
+	if learns {
+		m.pupil = o
+		w.policy, w.arms = r.teach(&policy, w.learning)
+	}
 	return w
 }
 
 // publish puts a table in force, and then makes new operations known. changing is held.
 func (r *Registry) publish(rows []*row, added ...*Operation) {
 	s := &r.live
+	before := s.table.Load().rows
 	s.table.Store(&table{rows})
+	for i, w := range rows {
+		if i >= len(before) || before[i] != w {
+			r.lead(w)
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.operations == nil {

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/relent-go/relent/adaptive"
 	"github.com/relent-go/relent/gate/halt"
 	"github.com/relent-go/relent/observe"
 	"github.com/relent-go/relent/observe/audit"
@@ -56,11 +57,12 @@ type Registry struct {
 
 // live is the state of a registry, made at first use.
 type live struct {
-	since time.Time
-	epoch uint64
-	tail  tail
-	study study                 // what an analysis is told
-	table atomic.Pointer[table] // policies in force
+	since   time.Time
+	epoch   uint64
+	tail    tail
+	study   study                 // what an analysis is told
+	learner adaptive.Learner      // of the operations that have a Learning
+	table   atomic.Pointer[table] // policies in force
 
 	changing sync.Mutex  // held for whole commands that change policies
 	orders   ConfigOrder // of the control plane, as far as they are in force; guarded by changing
@@ -85,6 +87,8 @@ type live struct {
 	draining   atomic.Bool
 	commands   commands
 	health     health
+	learned    learned
+	recalled   map[string]bool // operations that were given what an earlier process learned
 }
 
 // state returns the registry's state, ready to use.
@@ -103,6 +107,7 @@ func (r *Registry) state() *live {
 		s.tail.instance, s.tail.redact, s.tail.trace = r.Instance, r.Redact, r.Trace
 		s.table.Store(&table{})
 		s.study.registry = r
+		s.learner.Notice = r.noticed
 		s.config.Good = true
 	})
 	return &r.live

@@ -113,13 +113,12 @@ func (r *Registry) override(o *Operation, w *row, override map[string]string) er
 		}
 		w.override[name] = texts[name]
 	}
-	r.row(o, w, policy)
-	return nil
+	return r.leadable(r.row(o, w, policy))
 }
 
 // difference says what changes with a row.
 func (o *Operation) difference(next *row) string {
-	before, after := Texts(o.row().policy), Texts(next.policy)
+	before, after := Texts(o.row().tuned), Texts(next.tuned)
 	var all []string
 	for _, f := range fields {
 		if before[f.name] != after[f.name] {

@@ -48,7 +48,7 @@ func (b *book) take() (lines []string) {
 func TestTexts(t *testing.T) {
 	defaults := map[string]string{
 		"max_attempts": "3", "max_elapsed": "none", "attempt_timeout": "none", "expected": "50ms", "backoff": "exponential(100ms, x2, max 30s, full)",
-		"max_hint": "5m0s", "idempotent": "false", "nested": "false", "priority": "normal", "cost": "1",
+		"max_hint": "5m0s", "idempotent": "false", "nested": "false", "priority": "normal", "cost": "1", "adaptive": "off",
 	}
 	for _, test := range []struct {
 		name string

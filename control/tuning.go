@@ -28,7 +28,7 @@ type field struct {
 // fields are in the order of retry.Policy.
 var fields = []field{
 	{"max_attempts", "MaxAttempts", func(p *retry.Policy) string {
-		if n := p.Attempts(); n != retry.Unlimited {
+		if n := attempts(p); n != retry.Unlimited {
 			return strconv.Itoa(n)
 		}
 		return "unlimited"
@@ -67,6 +67,7 @@ var fields = []field{
 		p.Cost = n
 		return nil
 	}},
+	{"adaptive", "Learning", func(p *retry.Policy) string { return learningOf(p).String() }, setLearning},
 }
 
 // Fields returns the names of the fields that can be tuned.
@@ -103,6 +104,9 @@ func Tuned(base *retry.Policy, texts map[string]string) (*retry.Policy, error) {
 	}
 	if err := p.Check(); err != nil {
 		errs = append(errs, errors.New(renamed(err.Error())))
+	}
+	if err := checkLearning(&p); err != nil {
+		errs = append(errs, err)
 	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
@@ -193,7 +197,7 @@ func strategy(p *retry.Policy) backoff.Strategy {
 // words says what a policy does.
 func words(p *retry.Policy) string {
 	var b strings.Builder
-	switch n := p.Attempts(); n {
+	switch n := attempts(p); n {
 	case 1:
 		b.WriteString("1 attempt")
 	case retry.Unlimited:

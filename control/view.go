@@ -47,10 +47,12 @@ type PolicyView struct {
 	Attempts   uint64            `json:"attempts"`
 	InFlight   int64             `json:"in_flight"`
 	Waiting    int64             `json:"waiting"`
-	Call       Histogram         `json:"call"`     // seconds
-	Attempt    Histogram         `json:"attempt"`  // seconds
-	Backoff    Histogram         `json:"backoff"`  // seconds
-	PerCall    Histogram         `json:"per_call"` // attempts
+	Call       Histogram         `json:"call"`               // seconds
+	Attempt    Histogram         `json:"attempt"`            // seconds
+	Backoff    Histogram         `json:"backoff"`            // seconds
+	PerCall    Histogram         `json:"per_call"`           // attempts
+	Budgeted   bool              `json:"budgeted,omitempty"` // something bounds the retries of all calls together
+	Learning   *LearningView     `json:"learning,omitempty"` // nil: nothing is learned
 }
 
 // A Histogram counts values in classic buckets: Counts[i] are those up to Bounds[i] and above the
