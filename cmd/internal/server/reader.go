@@ -2,13 +2,9 @@ package server
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
-	"sync"
-	"time"
 
-	"github.com/relent-go/relent/control"
 	"github.com/relent-go/relent/observe/audit"
 	"github.com/relent-go/relent/store/sqldb"
 )
@@ -54,50 +50,4 @@ func (r reader) Records(ctx context.Context, q string, limit int) ([]audit.Recor
 	}
 	slices.SortStableFunc(found, func(a, b audit.Record) int { return b.Time.Compare(a.Time) }) // the newest first
 	return found[:min(len(found), limit)], nil
-}
-
-// Verify implements dashboard.Audit. What it finds shows in views and metrics until the next time.
-func (r reader) Verify(ctx context.Context) error {
-	began := time.Now()
-	heads, err := r.store.Heads(ctx)
-	if err != nil {
-		return err
-	}
-	for _, h := range heads {
-		if _, err := audit.Verify(ctx, r.store, h.Chain, audit.Verification{}); err != nil {
-			r.verified.found(err, began)
-			return err
-		}
-	}
-	r.verified.found(nil, began)
-	return nil
-}
-
-// verified is what verifying the audit log came to the last time. It is safe for concurrent use.
-type verified struct {
-	mu     sync.Mutex
-	broken bool      // guarded by mu
-	at     time.Time // when all of it was right; guarded by mu
-}
-
-// found takes a result. That the log could not be read says nothing about it.
-func (v *verified) found(err error, at time.Time) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if err == nil {
-		v.broken, v.at = false, at
-	} else if _, broken := errors.AsType[*audit.BadError](err); broken {
-		v.broken = true
-	}
-}
-
-// over adds the result to a view of the log.
-func (v *verified) over(view func() control.AuditView) func() control.AuditView {
-	return func() control.AuditView {
-		a := view()
-		v.mu.Lock()
-		defer v.mu.Unlock()
-		a.Broken, a.Verified = v.broken, v.at
-		return a
-	}
 }

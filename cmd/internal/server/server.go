@@ -35,6 +35,7 @@ type Config struct {
 	Designated []string // who may approve the release of what a trip stopped, as halt.Tree
 	Budgets    map[string]Budget
 	Alerts     []Alert           // who is told of findings, until a File says otherwise
+	Verify     time.Duration     // between two verifications of the audit log; 0 means DefaultVerify, below 0 only when somebody asks
 	Drain      time.Duration     // how long to answer "not ready" before the end; 0 means none
 	Log        *slog.Logger      // nil means slog.Default()
 	Registry   *control.Registry // of this process, shown beside the fleet; nil: none of its own
@@ -86,7 +87,6 @@ type Server struct {
 	alerts   *alerts
 	verified *verified
 	http     *http.Server
-	end      func() error
 }
 
 // URL is where the dashboard is.
@@ -158,6 +158,9 @@ func Run(ctx context.Context, c Config, ready func(*Server)) error {
 	})
 	all.Go(func() { s.plane.watch(work) })
 	all.Go(func() { s.registry.Run(work) })
+	if every := cmp.Or(c.Verify, DefaultVerify); every > 0 {
+		all.Go(func() { reader{db.Audit(), s.verified}.watch(work, every, s.tampered) })
+	}
 	tick := func() {
 		names, err := present.call(work)
 		if err != nil {
@@ -225,6 +228,12 @@ func Run(ctx context.Context, c Config, ready func(*Server)) error {
 		return fmt.Errorf("serve: %w", err)
 	}
 	return nil
+}
+
+// tampered tells that the audit log is not what was written.
+func (s *Server) tampered(err error) {
+	s.plane.log.Error("the audit log was altered: keep it as it is, and see docs/runbooks/relent-audit-chain-broken.md", "error", err)
+	s.registry.Note(control.Note{Kind: "health", Text: err.Error()})
 }
 
 // pass hands the events of this process's own registry to the dashboard.
