@@ -15,7 +15,6 @@ import (
 	"github.com/relent-go/relent/control"
 	"github.com/relent-go/relent/gate/halt"
 	"github.com/relent-go/relent/observe/audit"
-	"github.com/relent-go/relent/retry"
 )
 
 // A key remembers a stop that was engaged under an idempotency key.
@@ -279,7 +278,7 @@ func (p *plane) Tune(ctx context.Context, c control.Tune) (view control.PolicyVi
 				delete(fields, name)
 			}
 		}
-		base, err := control.Tuned(&retry.Policy{Name: c.Operation, Idempotent: true, Nested: true}, known.Base)
+		base, err := control.Tuned(stand(c.Operation, known, ok), known.Base)
 		if err == nil {
 			_, err = control.Tuned(base, fields)
 		}

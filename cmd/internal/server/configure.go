@@ -11,7 +11,6 @@ import (
 
 	"github.com/relent-go/relent/control"
 	"github.com/relent-go/relent/observe/audit"
-	"github.com/relent-go/relent/retry"
 )
 
 // Settings are what a configuration says that may change while a server runs.
@@ -113,13 +112,13 @@ func (p *plane) retune(tunes map[string]tuned, policies map[string]map[string]st
 	next := maps.Clone(tunes)
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(policies)) {
-		known, _ := p.known(name)
+		known, heard := p.known(name)
 		base := maps.Clone(known.Base)
 		if base == nil {
 			base = map[string]string{}
 		}
 		maps.Copy(base, policies[name])
-		below, err := control.Tuned(&retry.Policy{Name: name, Idempotent: true, Nested: true}, base)
+		below, err := control.Tuned(stand(name, known, heard), base)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("policies.%s: %w", name, err))
 			continue
