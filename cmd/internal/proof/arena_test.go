@@ -68,6 +68,8 @@ type arena struct {
 	changed  chan struct{} // closed when live has changed
 	halts    []venue.HaltReport
 	restarts []venue.RestartReport
+	lives    []time.Time // when processes began to read
+	pauses   []pause
 	faults   []string // what went wrong that the oracle does not see
 	refused  int
 	meant    int
@@ -89,6 +91,7 @@ func newArena(c trial) (*arena, error) {
 	if a.bans == nil {
 		a.bans = &banList{}
 	}
+	a.bans = banTimes{a.bans, a}
 	if c.faults == "clock" {
 		a.resync = 3 * time.Second
 	}
@@ -177,6 +180,7 @@ func (a *arena) put(p *process) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.live = p
+	a.lives = append(a.lives, time.Now())
 	close(a.changed)
 	a.changed = make(chan struct{})
 }
@@ -184,7 +188,7 @@ func (a *arena) put(p *process) {
 // supervise starts a process whenever there is none, until ctx ends.
 func (a *arena) supervise(ctx context.Context) {
 	var before []order.Order
-	for life := 1; ; life++ {
+	for life, dead := 1, time.Now(); ; life++ {
 		owner := a.trial.owner
 		if owner == "" {
 			owner = fmt.Sprint("process ", life)
@@ -202,6 +206,7 @@ func (a *arena) supervise(ctx context.Context) {
 				return
 			}
 		}
+		a.pause(dead, time.Now(), "no process")
 		a.put(p)
 		recovered := make(chan struct{})
 		go func() {
@@ -214,8 +219,10 @@ func (a *arena) supervise(ctx context.Context) {
 			p.machine.Close()
 			p.crash()
 		}
+		dead = time.Now()
 		p.work.Wait()
 		<-recovered
+		a.notes.crashed(func(id string) (order.Order, bool) { return replayed(a.log, a.scope, id) }, a.rules.MaxAges)
 		if ctx.Err() != nil {
 			return
 		}

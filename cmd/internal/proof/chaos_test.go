@@ -68,7 +68,7 @@ func (a *arena) judge() result {
 	}
 	report := venue.Report{
 		Attempts: a.notes.attempts, Halts: a.halts, Restarts: a.restarts, Slack: slack,
-		Intents: a.notes.intents(func(id string) (order.Order, bool) { return replayed(a.log, a.scope, id) }, a.within(), skew+slack),
+		Intents: a.notes.intents(func(id string) (order.Order, bool) { return replayed(a.log, a.scope, id) }, a.within, skew+slack),
 	}
 	if a.trial.alpaca {
 		for n := range report.Intents {
@@ -124,6 +124,9 @@ func (a *arena) judge() result {
 	}
 	if len(r.wrong) > 0 {
 		r.events = about(log, r.wrong[0])
+		for _, p := range a.pauses {
+			r.events = append(r.events, p.String())
+		}
 	}
 	return r
 }
@@ -136,18 +139,6 @@ func name(ours []venue.FillReport, theirs []venue.Fill) {
 	for i := range ours {
 		ours[i].TradeID = theirs[i].TradeID
 	}
-}
-
-// within is the longest from the max age of an intent to a verdict: the fence, the budget of reads, and what the weather may
-// add, such as a ban, a dark venue or the time without a process.
-func (a *arena) within() time.Duration {
-	within := 2*time.Second + a.rules.Residual + max(a.rules.Budget, time.Minute) + 30*time.Second
-	switch a.trial.faults {
-	case "ratelimit", "storm", "outage":
-		within += 5 * time.Minute
-	}
-	// A restart waits for the lease, and begins to read anew.
-	return within + time.Duration(a.trial.crashes)*(30*time.Second+a.rules.Residual+max(a.rules.Budget, time.Minute))
 }
 
 // insideBans lists requests inside a ban, but for those that had left before anybody here could hear of it. A ban takes 30 s

@@ -77,11 +77,10 @@ func (n *notes) watch(o order.Order, ages order.MaxAges) {
 	if o.State == order.Unknown && x.doubted.IsZero() {
 		x.doubted = now
 	}
-	certain := o.State == order.Acked || o.State.Terminal() || o.State == order.Parked || o.State == order.Breach
-	if certain && x.settled.IsZero() {
+	if certain(o.State) && x.settled.IsZero() {
 		x.settled = now
 	}
-	if (certain || o.State == order.Absent) && !x.doubted.IsZero() && x.decided.IsZero() {
+	if (certain(o.State) || o.State == order.Absent) && !x.doubted.IsZero() && x.decided.IsZero() {
 		x.decided = now
 	}
 	if o.State != x.state {
@@ -95,6 +94,28 @@ func (n *notes) watch(o order.Order, ages order.MaxAges) {
 		}
 	}
 	x.state = o.State
+}
+
+// crashed reads in the log what a process wrote last, when it was too late to tell anybody.
+func (n *notes) crashed(load func(id string) (order.Order, bool), ages order.MaxAges) {
+	n.mu.Lock()
+	var unsettled []string
+	for id, x := range n.by {
+		if x.settled.IsZero() && !x.created.IsZero() {
+			unsettled = append(unsettled, id)
+		}
+	}
+	n.mu.Unlock()
+	for _, id := range unsettled {
+		if o, ok := load(id); ok {
+			n.watch(o, ages)
+		}
+	}
+}
+
+// certain says that a state is a verdict.
+func certain(s order.State) bool {
+	return s == order.Acked || s.Terminal() || s == order.Parked || s == order.Breach
 }
 
 // refused is told that a guard forbade a send.
@@ -116,7 +137,7 @@ func (n *notes) Raise(_ context.Context, a order.Alarm) {
 }
 
 // intents makes the oracle's report of what the log says at the end.
-func (n *notes) intents(load func(id string) (order.Order, bool), within time.Duration, slack time.Duration) (all []venue.IntentReport) {
+func (n *notes) intents(load func(id string) (order.Order, bool), within func(from, to time.Time) time.Duration, slack time.Duration) (all []venue.IntentReport) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for id, x := range n.by {
@@ -132,10 +153,11 @@ func (n *notes) intents(load func(id string) (order.Order, bool), within time.Du
 			Alert: x.alert, Evidence: x.evidence, Absent: x.absent, Refused: x.refused,
 		}
 		if x.settled.IsZero() {
-			r.Settled = x.created
+			r.Settled = time.Now()
 		}
 		if x.maxAge > 0 {
-			r.MaxAge, r.Within = x.maxAge+slack, x.maxAge+within
+			r.MaxAge = x.maxAge + slack
+			r.Within = r.MaxAge + within(x.created, r.Settled)
 		}
 		slices.SortFunc(o.Fills, func(a, b order.Fill) int { return strings.Compare(a.Key, b.Key) })
 		for _, f := range o.Fills {
