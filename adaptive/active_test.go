@@ -109,7 +109,7 @@ func TestGuardStopsABadModel(t *testing.T) {
 			t.Fatalf("no trip: %+v", m.guard)
 		}
 		hopeless(m) // whatever it learns
-		m.score.fallback = false
+		m.score = score{}
 		at = at.Add(time.Second)
 		attempt(t, p, 1, at, nil, nil)
 		var note uint64
@@ -144,7 +144,7 @@ func TestGuardStopsABadModel(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 	for range 300 { // now what was advised against fails
-		m.settle(&result{retry: 1, against: true, earned: -.03}, at)
+		m.settle(&result{retry: 1, against: true, earned: -.03}, time.Time{}, at)
 	}
 	if m.guard.on {
 		t.Errorf("the guard is still on: %+v", m.guard)
@@ -246,8 +246,8 @@ func TestModes(t *testing.T) {
 		t.Errorf("notices %q; want %q", notices, want)
 	}
 	m := l.known("venue.get")
-	m.score = score{n: 200, model: .3, base: .1, rate: .5}
-	if got := m.settle(&result{retry: 1, forecast: .9}, day); got != "fallback on" {
+	m.score = score{n: 200, worse: .9 * scoreTrips, base: .1, rate: .1}
+	if got := m.settle(&result{retry: 1, forecast: .9}, time.Time{}, day); got != "fallback on" {
 		t.Errorf("notice %q; want %q", got, "fallback on")
 	}
 	if change("x", false) != "x off" {

@@ -17,7 +17,7 @@ func TestHotPathsAllocateNothing(t *testing.T) {
 	at := day
 	if n := testing.AllocsPerRun(200, func() {
 		at = at.Add(time.Millisecond)
-		m.settle(&result{ok: true, took: .1}, at)
+		m.settle(&result{ok: true, took: .1}, time.Time{}, at)
 		q := benchAsk()
 		m.decide(&q, &retry.Attempt{At: at, Wait: time.Second}, &Terms{}, false, .5)
 	}); n != 0 {
@@ -63,7 +63,7 @@ func BenchmarkObserve(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			at = at.Add(time.Millisecond)
-			m.settle(&result{ok: true, took: .1}, at)
+			m.settle(&result{ok: true, took: .1}, time.Time{}, at)
 		}
 	})
 	b.Run("contended", func(b *testing.B) {
@@ -74,7 +74,7 @@ func BenchmarkObserve(b *testing.B) {
 			at := day
 			for pb.Next() {
 				at = at.Add(time.Microsecond)
-				m.settle(&result{ok: true, took: .1}, at)
+				m.settle(&result{ok: true, took: .1}, time.Time{}, at)
 			}
 		})
 	})

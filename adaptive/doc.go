@@ -38,14 +38,39 @@
 // call in two seconds, and
 //
 //   - for one call in ten, the control arm
-//   - while the forecasts are worse than the base rate's: the fallback
+//   - while the forecasts are found worse than the base rate's: the fallback
+//   - after a hint, as when the other side names the time in Retry-After: it knows better
 //
 // One of five stops is carried out until the retries of the others are found not to pay, or the outage has lasted for 30 s. While they are
 // found to pay, none is: the guard.
 //
 // In plain words: a model that is wrong about chances, and one that is right about them and stops the wrong calls, are both found
-// out by what the retries earn that it advised against. Those of one outage end together, so the first of them counts for all.
-// In Shadow all are watched, so what stops would cost is known before they begin.
+// out by what the retries earn that it advised against, and by what those pay that wait in vain. Those that wait in an outage at the same time end together,
+// so one of them counts for all. In Shadow all are watched, so what stops would cost is known before they begin.
+//
+// # Promotion
+//
+// An operator sets modes ([Learner.SetMode]). A [Promotion] does it by itself for operations that may be promoted, once their forecasts are proven and a
+// rehearsal in a simulator does not lose:
+//
+//	promotion := adaptive.Promotion{
+//		Learner: &learner,
+//		May:     func(operation string) bool { return automatic[operation] },
+//		Rehearse: func(ctx context.Context, x adaptive.Learned) (float64, error) {
+//			gain, err := sim.Rehearse(ctx, x, policies[x.Operation])
+//			return gain.Mean, err
+//		},
+//	}
+//	err := promotion.Review(ctx, time.Now()) // once a minute
+//
+// The guard takes a promotion back, at once. Each change is told to [Learner.Notice].
+//
+//	          500 forecasts in 24 h, 10 % better than the base rate,
+//	          calibrated to 0.1, guard and fallback off, rehearsal ≥ 0
+//	┌────────┐ ─────────────────────────────────────────────────────▶ ┌────────┐
+//	│ Shadow │                                                        │ Active │
+//	└────────┘ ◀───────────────────────────────────────────────────── └────────┘
+//	                      the guard trips: proven anew
 //
 // # Bounds
 //

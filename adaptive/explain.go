@@ -70,7 +70,8 @@ type Explanation struct {
 	Brier       float64           // of the forecasts, recently: 0 is perfect
 	BaseBrier   float64           // of the base rate
 	Calibration float64           // expected calibration error, 0 to 1
-	Proven      bool              // at least 500 forecasts over a day, 10 % better than the base rate, calibrated to 0.1
+	Proven      bool              // since the last change of mode at least 500 forecasts over a day, 10 % better than the base rate, calibrated to 0.1
+	Promoted    bool              // to Active by a [Promotion]
 	Stopped     uint64            // calls ended because a retry did not pay
 	Against     uint64            // retries made although the advice was to stop: in Shadow, of the control arm, or while the guard is on
 	Earned      float64           // by those, in successes less their cost: above 0, stops do harm
@@ -121,7 +122,7 @@ func (l *Learner) Explain(operation string) (Explanation, bool) {
 		P: s.success, PDown: s.down, PBack: s.back, DownFor: duration(s.elapsed), Outages: int(m.belief[s.group].seen),
 		Price: s.price, Net: s.net,
 		Results: m.results, Retries: m.retries, Scored: uint64(c.n), Brier: c.model, BaseBrier: c.base,
-		Calibration: c.calibration(), Proven: c.proven(), Stopped: m.guard.stopped, Against: m.guard.observed, Earned: m.guard.earned, GuardTrips: int(m.guard.trips), Odd: m.odd,
+		Calibration: c.calibration(), Proven: c.proven(), Promoted: m.promoted, Stopped: m.guard.stopped, Against: m.guard.observed, Earned: m.guard.earned, GuardTrips: int(m.guard.trips), Odd: m.odd,
 		Waiting: m.waiters[available] + m.waiters[throttle], Open: m.pressure.open, Decisions: m.decisions,
 	}, s.asked
 }

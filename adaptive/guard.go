@@ -27,12 +27,12 @@ func mix(x uint64) uint64 {
 // until the opposite bet has won.
 type guard struct {
 	on       bool
+	trips    uint32
 	pays     float64 // wealth of the bet that going on pays
 	doesNot  float64 // of the opposite
-	trips    uint32
-	stopped  uint64 // calls
-	outage   uint32 // the last one of which a retry was counted
-	observed uint64 // retries made against the advice
+	stopped  uint64  // calls
+	until    float64 // when the last one that counted in an outage was over, in seconds
+	observed uint64  // retries made against the advice
 	earned   float64
 }
 

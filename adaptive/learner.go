@@ -64,7 +64,7 @@ func (s *Source) Current() *retry.Policy {
 	switch mode := Mode(made.m.mode.Load()); {
 	case mode == Off:
 		return p
-	case mode == Active && s.terms.Control != nil && control(s.calls.Add(1)):
+	case mode == Active && s.terms.Control != nil && made.m.led.Load() && control(s.calls.Add(1)):
 		return s.control(made.m)
 	}
 	return made.watched

@@ -57,10 +57,22 @@ func (l *Learner) SetMode(operation string, mode Mode) error {
 	case mode == Active && operation == Others:
 		return fmt.Errorf("adaptive: set %s to %v: %w", operation, mode, ErrShared)
 	}
-	if old := Mode(m.mode.Swap(uint32(mode))); old != mode {
+	if m.set(mode) {
 		l.tell(m, fmt.Sprint("mode ", mode))
 	}
 	return nil
+}
+
+// set changes the mode, and says whether it was another one. A change begins the proof anew, so that no promotion takes it back at once.
+func (m *model) set(mode Mode) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.promoted = false
+	if Mode(m.mode.Swap(uint32(mode))) == mode {
+		return false
+	}
+	m.score.restart()
+	return true
 }
 
 // tell passes a notice on. No lock is held.

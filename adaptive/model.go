@@ -50,11 +50,13 @@ type model struct {
 	_    [64]byte // away from what others write
 	name string
 	mode atomic.Uint32
+	led  atomic.Bool // the model's advice counts, if the mode is Active
 
-	mu    sync.Mutex
-	begun bool      // guarded by mu, as all that follows
-	epoch time.Time // the first time that was seen
-	at    float64   // of the last result or decision
+	mu       sync.Mutex
+	begun    bool      // guarded by mu, as all that follows
+	promoted bool      // set to Active by a Promotion
+	epoch    time.Time // the first time that was seen
+	at       float64   // of the last result or decision
 
 	belief   [groups]belief
 	hazard   [groups]hazard
@@ -70,14 +72,14 @@ type model struct {
 	lastFirst        float64                // result of a first attempt
 	gap              float64                // between two of them, on the whole
 
-	took      float64         // by successes, seconds, recently
-	waiters   [groups]int     // retries that wait, of calls that are led
-	wake      [groups]float64 // until when they have their turns after an outage
-	started   float64         // when one of them last began
-	heard     float64         // last result
-	delayCost float64         // per second, of the last decision
-	pressure  pressure
-	decisions [Model + 1]uint64
+	took                   float64         // by successes, seconds, recently
+	waiters                [groups]int     // retries that wait, of calls that are led
+	wake                   [groups]float64 // until when they have their turns after an outage
+	started                float64         // when one of them last began
+	heard                  float64         // last result
+	attemptCost, delayCost float64         // of the last decision; the second per second
+	pressure               pressure
+	decisions              [Model + 1]uint64
 
 	score score
 	guard guard
@@ -112,7 +114,7 @@ func (m *model) restart() {
 	for i := range m.recent {
 		m.recent[i] = longAgo
 	}
-	m.lastFirst, m.gap, m.faded = longAgo, 0, m.at
+	m.lastFirst, m.gap, m.faded, m.guard.until = longAgo, 0, m.at, longAgo
 	m.started, m.heard, m.wake = longAgo, longAgo, [groups]float64{longAgo, longAgo}
 }
 
@@ -166,8 +168,11 @@ type result struct {
 	against  bool    // a retry that was advised against
 	amid     bool    // that advice was given while the operation may have been down
 	earned   float64 // by that, in successes
+	advised  float64 // when
 	forecast float64 // chance of success that was predicted then; 0 for none
 	load     bool    // it timed out
+	blind    bool    // the fallback is not used
+	frozen   bool    // nothing is learned from it but the beliefs
 	at, took float64
 }
 
@@ -199,26 +204,29 @@ func (m *model) observe(r *result) {
 		m.first(r)
 	} else {
 		m.retries++
-		it.learn(r.launched, r.ok)
+		if !r.frozen {
+			it.learn(r.launched, r.ok)
+		}
 		if r.forecast > 0 {
 			m.score.add(r.forecast, r.ok, m.at)
 		}
-		if r.against && m.news(r) {
-			m.guard.add(r.earned)
+		if r.against {
+			m.testify(r.earned, r.advised, r.amid)
 		}
 	}
 	m.turn(r)
 }
 
-// news says that a retry tells of more than the one before: those of one outage share its end, so the first stands for all.
-func (m *model) news(r *result) bool {
-	if !r.amid {
-		return true
+// testify tells the guard what a retry earned, or one that waited in vain, that was advised against. Those that wait in an outage at the same time share its
+// end, so one of them stands for all: the next that counts was advised upon after this one was over.
+func (m *model) testify(earned, advised float64, amid bool) {
+	if amid {
+		if advised < m.guard.until {
+			return
+		}
+		m.guard.until = m.at
 	}
-	seen := m.belief[available].seen + m.belief[throttle].seen
-	first := m.guard.outage != seen
-	m.guard.outage = seen
-	return first
+	m.guard.add(earned)
 }
 
 // weigh multiplies the odds of an outage.
@@ -233,8 +241,10 @@ func (m *model) first(r *result) {
 	if r.ok {
 		y = 1
 	}
-	m.up += .005 * (1 - m.belief[r.group].down) * (y - m.up)
-	m.up = min(.998, max(.4, m.up))
+	if !r.frozen {
+		m.up += .005 * (1 - m.belief[r.group].down) * (y - m.up)
+		m.up = min(.998, max(.4, m.up))
+	}
 	if m.lastFirst > longAgo {
 		d := m.at - m.lastFirst
 		if m.gap == 0 {
@@ -274,21 +284,22 @@ func (m *model) turn(r *result) {
 			b.seen++
 			m.onsets++
 		case b.in && b.down < outageEnds:
-			m.over(g)
+			m.over(g, r.frozen)
 		}
 	}
 }
 
 // over ends an outage.
-func (m *model) over(g group) {
+func (m *model) over(g group, frozen bool) {
 	b := &m.belief[g]
 	end := b.last
 	if b.returned {
 		end = (b.last + b.back) / 2
 	}
-	length := max(leastOutage, end-b.since)
-	m.hazard[g].learn(length)
-	m.phase[g].learn(m.clock(b.since + length))
+	if length := max(leastOutage, end-b.since); !frozen {
+		m.hazard[g].learn(length)
+		m.phase[g].learn(m.clock(b.since + length))
+	}
 	b.in = false
 	m.release(g)
 }

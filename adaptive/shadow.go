@@ -94,6 +94,7 @@ func (s *shadow) Settle(a *retry.Attempt, o *retry.Outcome) {
 	}
 	took := o.Elapsed()
 	r := result{ok: o.State == retry.Succeeded, group: groupOf(o.Class), retry: max(0, a.Number-1), took: took.Seconds()}
+	r.blind, r.frozen = !s.terms.uses(Falling), !s.terms.uses(Learning)
 	r.load = !r.ok && kindBy(s.terms.Kind, o.Err, o.Class) == TimedOut
 	if r.retry > 0 {
 		r.kind = kindBy(s.terms.Kind, a.Err, a.Class)
@@ -106,7 +107,7 @@ func (s *shadow) Settle(a *retry.Attempt, o *retry.Outcome) {
 			r.earned++
 		}
 	}
-	s.l.tell(s.m, s.m.settle(&r, end))
+	s.l.tell(s.m, s.m.settle(&r, a.At, end))
 }
 
 // ceiling is the longest wait that the policy's strategy could have drawn.
@@ -146,13 +147,21 @@ func (m *model) since(t time.Time) float64 {
 }
 
 // settle is observe for an outcome. It returns what is worth a notice.
-func (m *model) settle(r *result, end time.Time) (notice string) {
+func (m *model) settle(r *result, advised, end time.Time) (notice string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	fallback, on := m.score.fallback, m.guard.on
 	r.at = m.since(end)
+	if r.against {
+		r.advised = m.since(advised)
+	}
 	m.observe(r)
+	if led := !m.cold() && (r.blind || !m.score.fallback); led != m.led.Load() {
+		m.led.Store(led)
+	}
 	switch {
+	case m.guard.on && !on && m.demote():
+		return "mode shadow: guard on"
 	case m.guard.on != on:
 		return change("guard", !on)
 	case m.score.fallback != fallback:
@@ -203,7 +212,7 @@ func (m *model) decide(q *ask, a *retry.Attempt, t *Terms, control bool, u float
 	q.at = m.since(a.At)
 	m.advance(q.at)
 	q.at = m.at // results may come out of order
-	q.expected, m.delayCost = m.expected(), q.delayCost
+	q.expected, m.attemptCost, m.delayCost = m.expected(), q.cost, q.delayCost
 	s := &m.said
 	*s = said{kind: q.kind, group: q.group, configured: a.Wait, asked: true, elapsed: m.belief[q.group].elapsed(q.at)}
 	active := Mode(m.mode.Load()) == Active
@@ -227,8 +236,8 @@ func (m *model) decide(q *ask, a *retry.Attempt, t *Terms, control bool, u float
 			note |= amid
 		}
 	}
-	if !active || s.by != Model {
-		return note, nil
+	if !active || s.by != Model || q.hint > 0 {
+		return note, nil // who names a time knows it better
 	}
 	if t.uses(Waits) && !s.stop {
 		a.Wait = duration(m.wait(q, s, u))

@@ -77,18 +77,23 @@ func (l *Learner) Snapshot(at time.Time) []byte {
 	var out []byte
 	for _, name := range l.Operations() {
 		m := l.known(name)
-		from := len(out)
-		out = append(out, magic...)
-		out = binary.LittleEndian.AppendUint16(out, version)
-		out = binary.LittleEndian.AppendUint64(out, settings)
-		out = binary.LittleEndian.AppendUint64(out, hash(name))
-		out = binary.LittleEndian.AppendUint64(out, uint64(at.Unix()))
 		m.mu.Lock()
-		m.numbers(func(f *float32) { out = binary.LittleEndian.AppendUint32(out, math.Float32bits(*f)) })
+		out = m.snapshot(out, at)
 		m.mu.Unlock()
-		out = binary.LittleEndian.AppendUint32(out, crc32.Checksum(out[from:], castagnoli))
 	}
 	return out
+}
+
+// snapshot appends a record. m.mu is held.
+func (m *model) snapshot(out []byte, at time.Time) []byte {
+	from := len(out)
+	out = append(out, magic...)
+	out = binary.LittleEndian.AppendUint16(out, version)
+	out = binary.LittleEndian.AppendUint64(out, settings)
+	out = binary.LittleEndian.AppendUint64(out, hash(m.name))
+	out = binary.LittleEndian.AppendUint64(out, uint64(at.Unix()))
+	m.numbers(func(f *float32) { out = binary.LittleEndian.AppendUint32(out, math.Float32bits(*f)) })
+	return binary.LittleEndian.AppendUint32(out, crc32.Checksum(out[from:], castagnoli))
 }
 
 // Load takes over what a snapshot says about the operations named, which replaces what was learned about them since. What was

@@ -44,6 +44,7 @@ const (
 	Pressure                    // holds retries back while failures follow our own load
 	Guarding                    // leaves stops away that do harm
 	Falling                     // falls back to the configured policy while forecasts are bad
+	Learning                    // learns more than a snapshot said; beliefs move in any case
 )
 
 // An Advice is what the model makes of a retry.

@@ -89,7 +89,7 @@ func (c *crowd) until(end float64, up bool) {
 			continue
 		}
 		c.begun = append(c.begun, t)
-		c.m.settle(&result{ok: up, retry: 1, launched: .9, took: .1}, day.Add(duration(t)))
+		c.m.settle(&result{ok: up, retry: 1, launched: .9, took: .1}, time.Time{}, day.Add(duration(t)))
 	}
 }
 
@@ -123,7 +123,7 @@ func TestPacedWake(t *testing.T) {
 	c.until(20, false)
 	before := len(c.begun)
 	for range 3 {
-		c.m.settle(&result{ok: true, took: .1}, day.Add(20*time.Second)) // others found it up
+		c.m.settle(&result{ok: true, took: .1}, time.Time{}, day.Add(20*time.Second)) // others found it up
 	}
 	c.until(80, true)
 	var second [80]int
@@ -305,6 +305,10 @@ func TestControlPolicies(t *testing.T) {
 		t.Errorf("%d calls of the control arm in Shadow", n)
 	}
 	l.SetMode("venue.get", Active)
+	if n := count(); n != 0 {
+		t.Errorf("%d calls of the control arm while the model is cold and leads nobody", n)
+	}
+	warm(t, s)
 	if n := count(); n < 900 || n > 1100 {
 		t.Errorf("%d of 10,000 calls are of the control arm; want one in ten", n)
 	}
@@ -352,21 +356,66 @@ func TestOnlyThoseThatWait(t *testing.T) {
 	}
 }
 
-// Of the retries that were advised against in one outage, the first stands for all: they end together.
-func TestOneOutageIsOneWitness(t *testing.T) {
+// Retries that wait in an outage at the same time share its end: the next that counts was advised upon after the last one that did was over.
+func TestThoseWhoWaitTogetherAreOneWitness(t *testing.T) {
 	m := newModel()
-	m.belief[available].seen = 1
 	for i := range 50 {
-		at := day.Add(time.Duration(i) * time.Second)
-		m.settle(&result{ok: true, retry: 1, against: true, amid: true, earned: .9}, at)
+		advised := day.Add(time.Duration(i) * time.Second)
+		m.settle(&result{ok: true, retry: 1, against: true, amid: true, earned: .9}, advised, advised.Add(10*time.Second))
 	}
-	if m.guard.on || m.guard.observed != 1 {
-		t.Errorf("%+v; want one retry counted", m.guard)
+	if m.guard.on || m.guard.observed != 5 {
+		t.Errorf("%+v; want five retries counted, one in 10 s", m.guard)
 	}
-	m.belief[available].seen++
-	m.settle(&result{ok: true, retry: 1, against: true, amid: true, earned: .9}, day.Add(time.Minute))
-	if m.guard.observed != 2 {
-		t.Errorf("%d counted; want one more for another outage", m.guard.observed)
+	m.settle(&result{ok: true, retry: 1, against: true, earned: .9}, day.Add(55*time.Second), day.Add(59*time.Second))
+	if m.guard.observed != 6 {
+		t.Errorf("%d counted; want one more, which has nothing to do with an outage", m.guard.observed)
+	}
+	m.restart()
+	if m.guard.until != longAgo {
+		t.Errorf("none counts until %v s after the clock jumped", m.guard.until)
+	}
+}
+
+// One that waits in vain although it was advised against is a witness, too: it paid for its wait. One that pressure ended is none.
+func TestWaitingInVainIsAWitness(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		note  uint64
+		lever float64
+		want  uint64
+	}{
+		{"advised against", waiting | against | amid, 0, 1},
+		{"advised", waiting, 0, 0},
+		{"ended by pressure", waiting | against | amid, 1, 0},
+	} {
+		c := newCrowd(1, 60)
+		c.m.belief[available].down = mostBelief
+		at := day.Add(20 * time.Second)
+		c.m.at, c.m.heard, c.m.started = c.m.since(at), c.m.since(at), c.m.since(at)
+		w := waiter{retry: 1, left: .1, note: test.note, lever: test.lever}
+		a := &retry.Attempt{Policy: &retry.Policy{MaxElapsed: 10 * time.Second}, At: at.Add(-8 * time.Second), Begins: at}
+		if _, stop := c.m.ready(&w, a, &Terms{}, false); stop == nil {
+			t.Fatalf("%s: it goes on", test.name)
+		}
+		if g := c.m.guard; g.observed != test.want || test.want > 0 && math.Abs(g.earned+.4) > 1e-9 {
+			t.Errorf("%s: %d counted, earned %v; want %d, and -0.4 for 8 s", test.name, g.observed, g.earned, test.want)
+		}
+	}
+}
+
+// Who names a time is believed: the configured wait after it stands, and nobody waits for others.
+func TestAHintIsLeftAlone(t *testing.T) {
+	l := &Learner{}
+	s := l.Source(&retry.Policy{Name: "venue.get", MaxElapsed: time.Minute}, Terms{Without: Falling})
+	at, p := warm(t, s), s.Current()
+	l.SetMode("venue.get", Active)
+	err := retry.After(retry.Mark(errBusy, retry.Throttled), 2*time.Second)
+	a := &retry.Attempt{Policy: p, Number: 2, At: at.Add(time.Second), Wait: 3 * time.Second, Err: err, Class: retry.Throttled, Note: new(uint64)}
+	for control(a.Call) {
+		a.Call++
+	}
+	if err := p.Gates[0].Admit(t.Context(), a); err != nil || a.Wait != 3*time.Second || a.Kept()&waiting != 0 {
+		t.Errorf("%v, wait %v, note %x; want 3s as configured", err, a.Wait, a.Kept())
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/relent-go/relent/adaptive"
 )
 
 // A Trial is one rival in one timeline of a world.
@@ -37,8 +39,14 @@ type task struct {
 // Play plays the trial from beginning to end. The same trial yields the same marks, bit for bit. It runs in the caller's goroutine, in
 // virtual time. The end of ctx ends it, with the cause; a world with mistakes is refused with those.
 func (t Trial) Play(ctx context.Context) (Marks, error) {
+	m, _, err := t.play(ctx)
+	return m, err
+}
+
+// play also returns the learner, if the rival is one.
+func (t Trial) play(ctx context.Context) (Marks, *adaptive.Learner, error) {
 	if err := t.World.Check(); err != nil {
-		return Marks{}, fmt.Errorf("world %q: %w", t.World.Name, err)
+		return Marks{}, nil, fmt.Errorf("world %q: %w", t.World.Name, err)
 	}
 	horizon, cost := min(t.Horizon, MostHorizon), t.AttemptCost
 	if horizon <= 0 {
@@ -49,7 +57,10 @@ func (t Trial) Play(ctx context.Context) (Marks, error) {
 	}
 	r := &run{y: newWeather(&t.World, t.Seed, horizon.Seconds()), horizon: horizon}
 	r.score.begin(r.y.errands, cost)
-	sources, learner := t.Rival.sources(r.y.errands, cost, t.Seed)
+	sources, learner, err := t.Rival.sources(ctx, r.y, cost, t.Seed)
+	if err != nil {
+		return Marks{}, nil, err
+	}
 	arrivals := make([][]time.Duration, len(sources))
 	began := make([]uint64, len(sources))
 	for op := range sources {
@@ -60,7 +71,7 @@ func (t Trial) Play(ctx context.Context) (Marks, error) {
 	}
 	for n := 0; len(r.events.list) > 0; n++ {
 		if n&1023 == 0 && ctx.Err() != nil {
-			return Marks{}, context.Cause(ctx)
+			return Marks{}, nil, context.Cause(ctx)
 		}
 		e := r.events.pop()
 		switch e.kind {
@@ -91,7 +102,7 @@ func (t Trial) Play(ctx context.Context) (Marks, error) {
 			}
 		}
 	}
-	return r.score.marks(learner), nil
+	return r.score.marks(learner), learner, nil
 }
 
 // place returns an unused task.

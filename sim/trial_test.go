@@ -98,14 +98,15 @@ func TestLearnerGains(t *testing.T) {
 // AD21 and goal 4: a model that is wrong is found out before it costs much.
 func TestSabotageCostsLittle(t *testing.T) {
 	for _, test := range []struct{ world, rival string }{
-		{"masked", "sabotage-stop"}, {"iid", "sabotage-inverted"}, {"bursts", "sabotage-stop"}, {"quota-hint", "sabotage-sure"},
+		{"masked", "sabotage-stop"}, {"iid", "sabotage-inverted"}, {"bursts", "sabotage-stop"}, {"quota-hint", "sabotage-sure"}, {"quota-blind", "sabotage-sure"},
+		{"bursts", "sabotage-frozen-masked"}, {"masked", "sabotage-frozen-outages"},
 	} {
 		got, own, _ := gains(t, test.world, test.rival, 2)
 		if got.Mean < -3 {
 			t.Errorf("%s, %s: %+v; want at least -3", test.world, test.rival, got)
 		}
-		if test.rival == "sabotage-sure" && (got.Mean < -.5 || own.Decisions["fallback"] < .5) {
-			t.Errorf("AD21: %+v, %v", got, own.Decisions)
+		if test.rival == "sabotage-sure" && (got.Mean < -.5 || test.world == "quota-blind" && own.Decisions["fallback"] < .5) {
+			t.Errorf("AD21: %+v, %v", got, own.Decisions) // with hints, nearly as many succeed as it says
 		}
 	}
 }
@@ -125,7 +126,10 @@ func TestTrialIsTheEngines(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		y := newWeather(&w, 9, horizon.Seconds())
-		sources, learner := r.sources(y.errands, .02, 9)
+		sources, learner, err := r.sources(t.Context(), y, .02, 9)
+		if err != nil {
+			t.Fatal(err)
+		}
 		var score tallies
 		score.begin(y.errands, .02)
 		began := time.Now()

@@ -170,7 +170,11 @@ func (o Outage) spells(r *rand.Rand, horizon, end float64) (all []spell) {
 }
 
 func (l Length) draw(r *rand.Rand) float64 {
-	switch {
+	switch n := len(l.Quantiles) - 1; {
+	case n > 0:
+		part, at := math.Modf(float64(n) * r.Float64())
+		low, high := l.Quantiles[int(part)], l.Quantiles[int(part)+1]
+		return low + at*(high-low)
 	case l.Sigma > 0:
 		return l.A * math.Exp(l.Sigma*r.NormFloat64())
 	case l.B > 0:

@@ -55,12 +55,14 @@ type Outage struct {
 }
 
 // A Length is how long something lasts: B 0 and Sigma 0 mean A exactly; Mean adds an exponential time to A; B makes it uniform
-// from A to B; Sigma makes it lognormal with the median A.
+// from A to B; Sigma makes it lognormal with the median A. Quantiles count instead of all these.
 type Length struct {
 	A     float64 `json:"a,omitempty"`
 	B     float64 `json:"b,omitempty"`
 	Mean  float64 `json:"mean,omitempty"`
 	Sigma float64 `json:"sigma,omitempty"`
+
+	Quantiles []float64 `json:"quantiles,omitempty"` // ascending, at least two: from one to the next is as likely as any other such step
 }
 
 // A Quota lets so many attempts of all operations pass in each window of the clock, and answers others with 429.
@@ -142,6 +144,9 @@ func share(p float64) bool { return p >= 0 && p <= 1 }
 
 // sound says that l yields times that a run can bear.
 func (l Length) sound() bool {
+	if q := l.Quantiles; q != nil {
+		return len(q) >= 2 && slices.IsSorted(q) && q[0] >= 0 && q[len(q)-1] >= leastSeconds && q[len(q)-1] <= mostSeconds
+	}
 	return l.A >= 0 && l.B >= 0 && l.Mean >= 0 && l.A+l.B+l.Mean >= leastSeconds && l.A+l.B+l.Mean <= mostSeconds && l.Sigma >= 0 && l.Sigma <= 5
 }
 
@@ -196,6 +201,10 @@ func (w World) Stretched(by float64) World {
 
 func (l Length) times(x float64) Length {
 	l.A, l.B, l.Mean = l.A*x, l.B*x, l.Mean*x
+	l.Quantiles = slices.Clone(l.Quantiles)
+	for i := range l.Quantiles {
+		l.Quantiles[i] *= x
+	}
 	return l
 }
 
