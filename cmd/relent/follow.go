@@ -100,7 +100,7 @@ func (f *follower) tell(e config.Event) {
 // settings are what a server takes of a set.
 func settings(s *config.Set, e config.Event) server.Settings {
 	return server.Settings{
-		Hash: e.Hash, Policies: s.File.Fields(), Budgets: lent(s.File), Actor: e.Actor, Source: e.Source, Changes: lines(e.Changes),
+		Hash: e.Hash, Policies: s.File.Fields(), Budgets: lent(s.File), Alerts: told(s.File), Actor: e.Actor, Source: e.Source, Changes: lines(e.Changes),
 	}
 }
 

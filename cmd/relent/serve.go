@@ -26,7 +26,7 @@ the URL of a PostgreSQL, behind any load balancer. Addresses that other machines
 
 The configuration is followed while the server runs: after a change of the file, SIGHUP, relent policy apply and
 POST /api/v1/config/reload. What it says of policies reaches all processes of the fleet at once, below the overrides of
-operators, and the budgets that are lent change. A file with a mistake changes nothing, and neither does one that
+operators, and the budgets that are lent and who is told of findings (alerts) change. A file with a mistake changes nothing, and neither does one that
 changes the sections server or halt: those are read once, at the start. Flags come before them. The other sections are
 for programs that read the file themselves.`
 
@@ -104,7 +104,7 @@ func serveDefaults(cmd *cobra.Command, c *server.Config) error {
 	if h := file.Halt; h != nil {
 		c.Approvers, c.Designated = h.Approvers, h.Designated
 	}
-	c.Budgets = lent(file)
+	c.Budgets, c.Alerts = lent(file), told(file)
 	if c.File, err = follow(file); err != nil {
 		return &rerun.Exit{Code: exitInvalid, Err: fmt.Errorf("serve: %w", err)}
 	}

@@ -81,6 +81,7 @@ func (l *loader) check(c *Content) {
 	l.contradictions(c)
 	l.unused(c, used)
 	l.serving(c)
+	l.alerting(c)
 	l.proxying(c)
 }
 

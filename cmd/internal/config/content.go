@@ -12,6 +12,7 @@ type Content struct {
 	Halt       *Halt            `yaml:"halt" jsonschema_description:"the emergency stop; a policy refers to it as halt"`
 	Components Named[Component] `yaml:"components" jsonschema_description:"what has a health of its own, by name; clock and dns need no definition"`
 	Server     *Server          `yaml:"server" jsonschema_description:"of relent serve"`
+	Alerts     Named[Alert]     `yaml:"alerts" jsonschema_description:"who relent serve tells of findings, by name"`
 	Proxy      *Proxy           `yaml:"proxy" jsonschema_description:"of relent proxy"`
 	Audit      *Audit           `yaml:"audit" jsonschema_description:"the log of decisions and commands"`
 	Venues     Named[Venue]     `yaml:"venues" jsonschema_description:"exchanges, by the name that operations begin with"`
