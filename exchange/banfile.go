@@ -11,6 +11,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/relent-go/relent/internal/durable"
 )
 
 // FileBans is a [BanStore] in one file, for the processes of one host. A write locks Path + ".lock" against other
@@ -94,14 +96,15 @@ func (f *FileBans) Save(ctx context.Context, b Ban) error {
 	}
 	data, _ := json.MarshalIndent(bans, "", "\t") // all of it can be marshalled
 	f.info = nil
-	return replaceFile(f.Path, append(data, '\n'))
+	return durable.Replace(f.Path, append(data, '\n'))
 }
 
-// lockFor locks a file against other processes.
+// lockFor locks a file against other processes. Where files cannot be locked, a ban that two processes save at once may get lost
+// for others, until one of them saves another.
 func lockFor(ctx context.Context, name string) (*os.File, error) {
 	for {
-		lock, err := lockFile(name)
-		if !errors.Is(err, errHeld) {
+		lock, err := durable.LockIfPossible(name)
+		if !errors.Is(err, durable.ErrHeld) {
 			return lock, err
 		}
 		select {
@@ -110,24 +113,4 @@ func lockFor(ctx context.Context, name string) (*os.File, error) {
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
-}
-
-var errHeld = errors.New("another process holds the file of bans")
-
-// replaceFile gives a file new contents that survive a loss of power.
-func replaceFile(name string, data []byte) error {
-	next := name + ".new"
-	f, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(next, name)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(next))
-	}
-	return syncDir(filepath.Dir(name))
 }

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/relent-go/relent/internal/durable"
 )
 
 // The state file is a line that names its format and the SHA-256 of the rest, and the rest, which is JSON. A
@@ -224,7 +226,7 @@ func (t *Tree) write(s *state) error {
 		return nil
 	}
 	data := s.encode()
-	err := replace(t.File, data)
+	err := durable.Replace(t.File, data)
 	if err == nil {
 		t.wrote = sum(data)
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/relent-go/relent/internal/durable"
 )
 
 // ErrLocked is what errors match that come of two trees with one File: the second one can save nothing.
@@ -15,7 +17,11 @@ func (t *Tree) claim() error {
 	if t.lock != nil {
 		return nil
 	}
-	lock, err := lockFile(t.File + ".lock")
+	// Where files cannot be locked, a tree notices before it writes that another one has written.
+	lock, err := durable.LockIfPossible(t.File + ".lock")
+	if errors.Is(err, durable.ErrHeld) {
+		err = fmt.Errorf("%w: %w", ErrLocked, err)
+	}
 	if err != nil {
 		return fmt.Errorf("state file %s: %w", t.File, err)
 	}

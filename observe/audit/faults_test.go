@@ -14,6 +14,8 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+
+	"github.com/relent-go/relent/internal/durable"
 )
 
 var errDisk = errors.New("the disk fails")
@@ -87,7 +89,7 @@ func faulty(t *testing.T, dir string, o FileOptions) (*File, *badDisk) {
 		if d.fails() {
 			return errDisk
 		}
-		return syncDir(name)
+		return durable.SyncDir(name)
 	}
 	return f, d
 }
@@ -258,7 +260,7 @@ func TestOpenFileFails(t *testing.T) {
 	if _, err := OpenFile(filepath.Join(dir, "store"), FileOptions{}); err == nil || !strings.Contains(err.Error(), "lock") {
 		t.Errorf("OpenFile twice = %v; want one writer", err)
 	}
-	if err := syncDir(filepath.Join(dir, "nowhere")); err == nil {
+	if err := durable.SyncDir(filepath.Join(dir, "nowhere")); err == nil {
 		t.Error("a directory that is not there was synced")
 	}
 }

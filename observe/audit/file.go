@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/relent-go/relent/internal/durable"
 	"github.com/relent-go/relent/retry"
 )
 
@@ -82,7 +83,7 @@ var (
 // File, has it open.
 func OpenFile(dir string, o FileOptions) (*File, error) {
 	f := &File{
-		segments: Segments{Dir: dir}, segmentBytes: o.SegmentBytes, syncDir: syncDir,
+		segments: Segments{Dir: dir}, segmentBytes: o.SegmentBytes, syncDir: durable.SyncDir,
 		appends: make(map[string]*tail), points: make(map[string]uint64),
 		open: func(name string, flag int) (handle, error) { return os.OpenFile(name, flag, 0o600) },
 	}
@@ -91,7 +92,7 @@ func OpenFile(dir string, o FileOptions) (*File, error) {
 	}
 	err := makeDir(filepath.Join(dir, chainsDir), f.syncDir)
 	if err == nil {
-		f.lock, err = lock(filepath.Join(dir, "lock"))
+		f.lock, err = durable.Lock(filepath.Join(dir, "lock"))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open audit files: %w", err)

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+
+	"github.com/relent-go/relent/internal/durable"
 )
 
 // A Spool is a file that takes the records of a [Log] while its store cannot be reached. What it has taken is synced, survives a crash,
@@ -43,10 +45,10 @@ func (s *Spool) open() (err error) {
 	if s.file != nil {
 		return nil
 	}
-	if err := makeDir(filepath.Dir(s.Path), syncDir); err != nil {
+	if err := makeDir(filepath.Dir(s.Path), durable.SyncDir); err != nil {
 		return err
 	}
-	held, err := lock(s.Path + ".lock")
+	held, err := durable.Lock(s.Path + ".lock")
 	if err != nil {
 		return err
 	}
@@ -55,7 +57,7 @@ func (s *Spool) open() (err error) {
 		err = s.adopt(file)
 	}
 	if err == nil {
-		err = syncDir(filepath.Dir(s.Path))
+		err = durable.SyncDir(filepath.Dir(s.Path))
 	}
 	if err != nil {
 		return errors.Join(err, held.Close())

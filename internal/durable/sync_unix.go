@@ -1,14 +1,14 @@
 //go:build !windows && !plan9
 
-package exchange
+package durable
 
 import (
 	"errors"
 	"os"
 )
 
-// syncDir puts the names in a directory on disk.
-func syncDir(name string) error {
+// SyncDir puts the names in a directory on disk.
+func SyncDir(name string) error {
 	d, err := os.Open(name)
 	if d != nil {
 		err = errors.Join(d.Sync(), d.Close())

@@ -1,7 +1,6 @@
-package halt
+package durable
 
 import (
-	"fmt"
 	"os"
 	"syscall"
 )
@@ -9,9 +8,8 @@ import (
 // sharingViolation is ERROR_SHARING_VIOLATION: somebody else has the file open.
 const sharingViolation = syscall.Errno(32)
 
-// lockFile opens a file that nobody else can open until the result is closed. The system closes the files of a process
-// that died.
-func lockFile(name string) (*os.File, error) {
+// lock opens a file that nobody else can open.
+func lock(name string) (*os.File, error) {
 	path, err := syscall.UTF16PtrFromString(name)
 	if err != nil {
 		return nil, err
@@ -19,11 +17,8 @@ func lockFile(name string) (*os.File, error) {
 	const nobodyElse = 0
 	h, err := syscall.CreateFile(path, syscall.GENERIC_READ|syscall.GENERIC_WRITE, nobodyElse, nil,
 		syscall.OPEN_ALWAYS, syscall.FILE_ATTRIBUTE_NORMAL, 0)
-	if err == sharingViolation {
-		return nil, fmt.Errorf("%w: %w", ErrLocked, err)
-	}
 	if err != nil {
-		return nil, err
+		return nil, lockError(name, err, sharingViolation)
 	}
 	return os.NewFile(uintptr(h), name), nil
 }
