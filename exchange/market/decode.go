@@ -146,3 +146,21 @@ func (f *Frame) candle(s *scanner, c Candle) {
 	}
 	f.Candles = append(f.Candles, c)
 }
+
+// priceOf takes a price of a candle, or its volume, by the name that most venues give it, and skips what else there is.
+func (s *scanner) priceOf(key []byte, c *Candle) {
+	switch string(key) {
+	case "open":
+		c.Open = s.number()
+	case "high":
+		c.High = s.number()
+	case "low":
+		c.Low = s.number()
+	case "close":
+		c.Close = s.number()
+	case "volume":
+		c.Volume = s.number()
+	default:
+		s.skip()
+	}
+}

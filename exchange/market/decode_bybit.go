@@ -90,25 +90,15 @@ func bybitTrade(d *Decoder, s *scanner, f *Frame) {
 func bybitCandle(symbol string, s *scanner, f *Frame) {
 	c := Candle{Symbol: symbol}
 	for s.open('{'); s.more('}'); {
-		switch string(s.key()) {
+		switch key := s.key(); string(key) {
 		case "start":
 			c.Start = s.millis()
 		case "interval":
 			c.Interval = interval(string(s.text()))
-		case "open":
-			c.Open = s.number()
-		case "high":
-			c.High = s.number()
-		case "low":
-			c.Low = s.number()
-		case "close":
-			c.Close = s.number()
-		case "volume":
-			c.Volume = s.number()
 		case "confirm":
 			c.Closed = s.truth()
 		default:
-			s.skip()
+			s.priceOf(key, &c)
 		}
 	}
 	f.candle(s, c)

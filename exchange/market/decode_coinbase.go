@@ -137,23 +137,13 @@ func coinbaseCandles(d *Decoder, s *scanner, f *Frame) {
 	for s.open('['); s.more(']'); {
 		c := Candle{Interval: 5 * time.Minute}
 		for s.open('{'); s.more('}'); {
-			switch string(s.key()) {
+			switch key := s.key(); string(key) {
 			case "product_id":
 				c.Symbol = d.symbol(s)
 			case "start":
 				c.Start = unix(s.integer(), time.Second)
-			case "open":
-				c.Open = s.number()
-			case "high":
-				c.High = s.number()
-			case "low":
-				c.Low = s.number()
-			case "close":
-				c.Close = s.number()
-			case "volume":
-				c.Volume = s.number()
 			default:
-				s.skip()
+				s.priceOf(key, &c)
 			}
 		}
 		f.candle(s, c)

@@ -121,21 +121,11 @@ func deribitTrade(d *Decoder, s *scanner, f *Frame) {
 
 func deribitCandle(s *scanner, f *Frame, c Candle) {
 	for s.open('{'); s.more('}'); {
-		switch string(s.key()) {
+		switch key := s.key(); string(key) {
 		case "tick":
 			c.Start = unix(s.integer(), time.Millisecond)
-		case "open":
-			c.Open = s.number()
-		case "high":
-			c.High = s.number()
-		case "low":
-			c.Low = s.number()
-		case "close":
-			c.Close = s.number()
-		case "volume":
-			c.Volume = s.number()
 		default:
-			s.skip()
+			s.priceOf(key, &c)
 		}
 	}
 	f.candle(s, c)

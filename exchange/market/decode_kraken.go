@@ -110,25 +110,15 @@ func krakenTrade(d *Decoder, s *scanner, f *Frame) {
 func krakenCandle(d *Decoder, s *scanner, f *Frame) {
 	var c Candle
 	for s.open('{'); s.more('}'); {
-		switch string(s.key()) {
+		switch key := s.key(); string(key) {
 		case "symbol":
 			c.Symbol = d.symbol(s)
 		case "interval_begin":
 			c.Start = s.clock()
 		case "interval":
 			c.Interval = time.Duration(min(s.integer(), 1<<20)) * time.Minute
-		case "open":
-			c.Open = s.number()
-		case "high":
-			c.High = s.number()
-		case "low":
-			c.Low = s.number()
-		case "close":
-			c.Close = s.number()
-		case "volume":
-			c.Volume = s.number()
 		default:
-			s.skip()
+			s.priceOf(key, &c)
 		}
 	}
 	f.candle(s, c)
