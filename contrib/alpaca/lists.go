@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/alpacahq/alpaca-trade-api-go/v3/alpaca"
@@ -94,6 +95,15 @@ func (v *Venue) Fills(ctx context.Context, symbol string, since time.Time) (all 
 			return nil, fmt.Errorf("%w: an activity has no id", ErrPages)
 		}
 	}
+}
+
+// Assets is of [order.Custodian]. Fees of crypto are taken of what is bought, and fills do not tell them; a stock is a position.
+func (v *Venue) Assets(_ context.Context, symbol string) (base, quote string, err error) {
+	base, quote, crypto := strings.Cut(symbol, "/")
+	if !crypto {
+		return "", "", nil
+	}
+	return base, quote, nil
 }
 
 // Holding is of [order.Holder]: the position, negative if short. It always reads.

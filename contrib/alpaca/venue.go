@@ -27,6 +27,7 @@ var (
 	_ order.Lister     = (*Venue)(nil)
 	_ order.FillReader = (*Venue)(nil)
 	_ order.Holder     = (*Venue)(nil)
+	_ order.Custodian  = (*Venue)(nil)
 	_ order.Replacer   = (*Venue)(nil)
 )
 

@@ -275,6 +275,15 @@ func TestHolding(t *testing.T) {
 	}
 }
 
+func TestAssets(t *testing.T) {
+	v, asked := open(t, nil)
+	for symbol, want := range map[string][2]string{"AAPL": {}, "BTC/USD": {"BTC", "USD"}} {
+		if base, quote, err := v.Assets(t.Context(), symbol); base != want[0] || quote != want[1] || err != nil || len(*asked) != 0 {
+			t.Errorf("Assets(%s) = %q, %q, %v; want %q", symbol, base, quote, err, want)
+		}
+	}
+}
+
 func TestTime(t *testing.T) {
 	v, _ := open(t, map[string]answer{"GET /v2/clock": says(200, `{"timestamp":"2026-01-02T03:04:05Z","is_open":true}`)})
 	if at, err := v.Time(t.Context()); err != nil || at.Year() != 2026 {

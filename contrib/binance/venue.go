@@ -29,8 +29,8 @@ type Venue struct {
 	Offset func() time.Duration
 
 	mu     sync.Mutex
-	bases  map[string]string // asset that a symbol trades; guarded by mu
-	signer *binance.Client   // a copy of Client with the offset that counts now; guarded by mu
+	pairs  map[string]pair // of symbols; guarded by mu
+	signer *binance.Client // a copy of Client with the offset that counts now; guarded by mu
 }
 
 var (
@@ -38,7 +38,11 @@ var (
 	_ order.Lister     = (*Venue)(nil)
 	_ order.FillReader = (*Venue)(nil)
 	_ order.Holder     = (*Venue)(nil)
+	_ order.Custodian  = (*Venue)(nil)
 )
+
+// A pair is the asset that a symbol trades, and the one it is paid with.
+type pair struct{ base, quote string }
 
 // orderDoesNotExist is the code that Binance documents for an order it does not find.
 const orderDoesNotExist = -2013
@@ -159,7 +163,7 @@ func (v *Venue) Fills(ctx context.Context, symbol string, since time.Time) (all 
 
 // Holding is of [order.Holder]: free and locked together. It always reads.
 func (v *Venue) Holding(ctx context.Context, symbol string, _ bool) (order.Decimal, error) {
-	base, err := v.base(ctx, symbol)
+	base, _, err := v.Assets(ctx, symbol)
 	if err != nil {
 		return "", err
 	}
@@ -178,30 +182,30 @@ func (v *Venue) Holding(ctx context.Context, symbol string, _ bool) (order.Decim
 	return "0", nil
 }
 
-// base is the asset that a symbol trades. It never changes.
-func (v *Venue) base(ctx context.Context, symbol string) (string, error) {
+// Assets is of [order.Custodian]. It reads once for each symbol, for what it says never changes.
+func (v *Venue) Assets(ctx context.Context, symbol string) (base, quote string, err error) {
 	v.mu.Lock()
-	base := v.bases[symbol]
+	p := v.pairs[symbol]
 	v.mu.Unlock()
-	if base != "" {
-		return base, nil
+	if p.base != "" {
+		return p.base, p.quote, nil
 	}
 	info, err := v.Client.NewExchangeInfoService().Symbol(symbol).Do(ctx)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	for _, s := range info.Symbols {
 		if s.Symbol == symbol && s.BaseAsset != "" {
 			v.mu.Lock()
 			defer v.mu.Unlock()
-			if v.bases == nil {
-				v.bases = make(map[string]string)
+			if v.pairs == nil {
+				v.pairs = make(map[string]pair)
 			}
-			v.bases[symbol] = s.BaseAsset
-			return s.BaseAsset, nil
+			v.pairs[symbol] = pair{s.BaseAsset, s.QuoteAsset}
+			return s.BaseAsset, s.QuoteAsset, nil
 		}
 	}
-	return "", fmt.Errorf("binance does not say which asset %s trades", symbol)
+	return "", "", fmt.Errorf("binance does not say which asset %s trades", symbol)
 }
 
 func (v *Venue) window() binance.RequestOption {

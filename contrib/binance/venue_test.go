@@ -273,7 +273,7 @@ func TestHolding(t *testing.T) {
 	v, _ := open(t, map[string]func(url.Values) (int, string){
 		"GET /api/v3/exchangeInfo": func(q url.Values) (int, string) {
 			asked++
-			return 200, `{"symbols":[{"symbol":"BTCUSDT","baseAsset":"BTC"}]}`
+			return 200, `{"symbols":[{"symbol":"BTCUSDT","baseAsset":"BTC","quoteAsset":"USDT"}]}`
 		},
 		"GET /api/v3/account": says(200, `{"balances":[{"asset":"USDT","free":"9","locked":"9"},{"asset":"BTC","free":"1.50","locked":"0.25"}]}`),
 	})
@@ -288,12 +288,15 @@ func TestHolding(t *testing.T) {
 	if _, err := v.Holding(t.Context(), "ETHUSDT", true); err == nil {
 		t.Error("a symbol that Binance does not know is held")
 	}
-	v.bases["ETHUSDT"] = "ETH"
+	if base, quote, err := v.Assets(t.Context(), "BTCUSDT"); base != "BTC" || quote != "USDT" || err != nil || asked != 2 {
+		t.Errorf("Assets = %q, %q, %v; want BTC, USDT, as read before", base, quote, err)
+	}
+	v.pairs["ETHUSDT"] = pair{"ETH", "USDT"}
 	if held, err := v.Holding(t.Context(), "ETHUSDT", true); err != nil || held != "0" {
 		t.Errorf("Holding = %s, %v; want 0", held, err)
 	}
 	v, _ = open(t, nil)
-	v.bases = map[string]string{"S": "S"}
+	v.pairs = map[string]pair{"S": {"S", "T"}}
 	if _, err := v.Holding(t.Context(), "S", true); err == nil {
 		t.Error("no error without an account")
 	}

@@ -23,7 +23,7 @@ type flight struct {
 	pass    *pass
 
 	held     *Decimal
-	moved    Decimal // before held was read
+	tide     tide // before held was read
 	begun    bool
 	refusal  error // why nothing may be sent
 	verdict  *exchange.Verdict
@@ -126,7 +126,7 @@ func (m *Machine) record(ctx context.Context, f *flight, s *exchange.Sending) er
 		a.Hash = hex.EncodeToString(s.Hash[:])
 	}
 	if f.n == 1 {
-		f.l.moved = f.moved
+		f.l.tide = f.tide
 	}
 	return m.put(ctx, f.l, entry{KindSending, strconv.Itoa(f.n), line{Event: event, Attempt: a}})
 }

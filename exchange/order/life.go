@@ -23,13 +23,14 @@ type life struct {
 	idle        int       // attempts that sent nothing
 	synced      bool      // the clock was read again after a refusal
 	reads       reading
-	moved       Decimal   // net of what this process had traded before the first attempt
+	tide        tide      // before the first attempt of this process
 	repairs     int       // reads for missing fills
 	cancels     int       // requests to cancel
 	cancelAfter time.Time // when the next one may be made
 	amends      int       // times that an amend was sent
 	amended     time.Time // by the venue's clock: when an amend that has not shown cannot arrive any more
 	alarmed     bool      // that fills are missing, or that a cancel does not work
+	named       bool      // the assets of its symbol were asked for
 	restored    bool      // found by a restart, and not read since
 	unseen      bool      // missing in a list of working orders
 	void        bool      // nobody knows whether the intent is in the log
@@ -176,7 +177,7 @@ func (m *Machine) count(ctx context.Context, l *life, at time.Time, entries ...e
 	for i := range entries {
 		s.fold(entries[i].kind, at, &entries[i].line)
 		if entries[i].kind == KindFill {
-			m.move(entries[i].line.Fill, &s.Intent)
+			m.flow(entries[i].line.Fill, &s.Intent)
 		}
 	}
 	if s.VenueID != id {
@@ -192,17 +193,6 @@ func (m *Machine) count(ctx context.Context, l *life, at time.Time, entries ...e
 	if m.Watch != nil {
 		m.Watch(s.show())
 	}
-}
-
-// move keeps the net of what was traded.
-func (m *Machine) move(f *Fill, i *Intent) {
-	q := f.Quantity
-	if i.Side == Sell {
-		q = Decimal("").Sub(q)
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.moved[i.Symbol] = m.moved[i.Symbol].Add(q)
 }
 
 // A closure is what an order closes for new ones.

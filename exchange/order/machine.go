@@ -66,11 +66,12 @@ type Machine struct {
 	byVenue  map[string]*life
 	closed   []string // ids in byID that may be forgotten, oldest first
 	open     int
-	parked   map[lane]int       // symbols and sides with parked orders
-	breaches int                // of the account
-	restored map[string]int     // symbols with orders that a restart found and nobody has read yet
-	moved    map[string]Decimal // net quantity bought of each symbol
-	canary   *life              // an order known to exist
+	parked   map[lane]int      // symbols and sides with parked orders
+	breaches int               // of the account
+	restored map[string]int    // symbols with orders that a restart found and nobody has read yet
+	assets   map[string]assets // of symbols
+	tides    map[holding]tide  // what was traded
+	canary   *life             // an order known to exist
 	due      schedule
 	wake     chan struct{}
 
@@ -91,7 +92,8 @@ func (m *Machine) init() {
 	m.once.Do(func() {
 		m.ready, m.done, m.wake = make(chan struct{}), make(chan struct{}), make(chan struct{}, 1)
 		m.byID, m.byWire, m.byVenue = make(map[string]*life), make(map[string]*life), make(map[string]*life)
-		m.parked, m.restored, m.moved = make(map[lane]int), make(map[string]int), make(map[string]Decimal)
+		m.parked, m.restored = make(map[lane]int), make(map[string]int)
+		m.assets, m.tides = make(map[string]assets), make(map[holding]tide)
 	})
 }
 

@@ -63,32 +63,6 @@ func (m *Machine) readFills(ctx context.Context, l *life) (found bool, err error
 	return true, m.fills(ctx, l, mine, fromList)
 }
 
-// unmoved checks that the account holds what it held before the send, but for what this process has seen traded.
-func (m *Machine) unmoved(ctx context.Context, l *life) error {
-	before := l.story.Attempts[0].Held
-	h, ok := m.Adapter.(Holder)
-	if !ok || before == nil {
-		return errors.New("what the account held before the send is not known")
-	}
-	symbol := l.story.Intent.Symbol
-	began := m.now()
-	var held Decimal
-	var err error
-	m.aside(ctx, l, func(ctx context.Context) {
-		if held, err = h.Holding(ctx, symbol, true); err == nil {
-			held, err = signed(held)
-		}
-	})
-	m.mu.Lock()
-	want := before.Add(m.moved[symbol].Sub(l.moved))
-	m.mu.Unlock()
-	if err == nil && held != want {
-		err = fmt.Errorf("the account holds %s; without the order it would hold %s", held, want)
-	}
-	m.log(ctx, l, Read{What: "holding", Began: began, Err: errText(err)})
-	return err
-}
-
 // sees reads an order known to exist, through the same path.
 func (m *Machine) sees(ctx context.Context, l *life) error {
 	began := m.now()

@@ -272,6 +272,10 @@ func (m *Machine) step(ctx context.Context, l *life) {
 		return
 	}
 	defer l.give()
+	if !l.named {
+		l.named = true
+		m.aside(ctx, l, func(ctx context.Context) { _, _ = m.holdingOf(ctx, l.order().Intent.Symbol) }) // its fills are to count
+	}
 	if l.flight != nil { // whoever made it goes on afterwards
 		if l.flight.overdue() {
 			m.doubt(ctx, l)

@@ -56,28 +56,9 @@ func (m *Machine) fly(ctx context.Context, f *flight, call func(context.Context,
 	}
 	f.pass = p
 	if f.n > 0 && i.Taking {
-		f.held, f.moved = m.holding(ctx, i.Symbol)
+		f.held, f.tide = m.held(ctx, i.Symbol)
 	}
 	call(ctx, i)
-}
-
-// holding returns what the account holds before an order that can fill; nil if that cannot be known.
-func (m *Machine) holding(ctx context.Context, symbol string) (held *Decimal, moved Decimal) {
-	h, ok := m.Adapter.(Holder)
-	if !ok {
-		return nil, ""
-	}
-	m.mu.Lock()
-	moved = m.moved[symbol]
-	m.mu.Unlock()
-	q, err := h.Holding(ctx, symbol, false)
-	if err == nil {
-		q, err = signed(q)
-	}
-	if err != nil {
-		return nil, ""
-	}
-	return new(q), moved
 }
 
 // signed reads a number that may be negative or left out.

@@ -47,6 +47,16 @@ type Holder interface {
 	Holding(ctx context.Context, symbol string, fresh bool) (Decimal, error)
 }
 
+// A Custodian is a Holder that knows which assets a symbol is about, so that fees and other symbols are not taken for fills of an
+// order in doubt. Base is what Holding counts, and quote what it is paid with, both by the names that FeeAsset has. An empty base
+// means that Holding is a position, which only fills of the symbol change. It is asked once for each symbol.
+//
+// Of a Holder that is no Custodian nobody knows what fees were taken of: an order that can fill is then proven absent only if no
+// other order of its symbol was filled meanwhile.
+type Custodian interface {
+	Assets(ctx context.Context, symbol string) (base, quote string, err error)
+}
+
 // A Prober is a Venue that can read an order known to exist through the path of Query, so that "not found" from a
 // broken replica is not believed. Without it the machine reads an order of its own.
 type Prober interface {
@@ -126,8 +136,8 @@ type Fill struct {
 	Side     Side      `json:"side,omitempty"`
 	Quantity Decimal   `json:"quantity"`
 	Price    Decimal   `json:"price,omitempty"`
-	Fee      Decimal   `json:"fee,omitempty"`
-	FeeAsset string    `json:"fee_asset,omitempty"`
+	Fee      Decimal   `json:"fee,omitempty"`       // negative for one that was paid to us
+	FeeAsset string    `json:"fee_asset,omitempty"` // empty: the fee is not known
 	At       time.Time `json:"at,omitzero"`
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -100,6 +101,9 @@ type venue struct {
 	lie    time.Duration           // what the desk is told instead of window
 	grant  func()                  // called between the rate limit and the desk
 	forget bool                    // loses every second fill from what it shows
+	spot   bool                    // symbols are such as BTC/USD, and holdings are balances
+	fee    order.Decimal           // of each fill
+	feeIn  string                  // asset; empty: it is taken of what is bought, and not told
 
 	mu       sync.Mutex
 	orders   []*held         // guarded by mu, as is all below
@@ -300,7 +304,7 @@ func (v *venue) alter(h *held, e event) {
 		v.trades++
 		h.fills = append(h.fills, order.Fill{
 			Key: fmt.Sprint("t", v.trades), Wire: h.wire, VenueID: h.id, Symbol: last.terms.Symbol, Side: last.terms.Side,
-			Quantity: q, Price: "100", At: v.time(),
+			Quantity: q, Price: "100", Fee: v.fee, FeeAsset: v.feeIn, At: v.time(),
 		})
 		next.fills++
 		next.executed = last.executed.Add(q)
@@ -440,18 +444,42 @@ func (v *venue) Holding(ctx context.Context, symbol string, fresh bool) (order.D
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	sum := v.base
+	base, _ := v.pair(symbol)
 	for _, h := range v.orders {
 		for _, f := range h.fills {
+			of, quote := v.pair(f.Symbol)
+			q, paid := f.Quantity, f.Quantity+"00" // at a price of 100; quantities in tests are whole
+			if f.Side == order.Sell {
+				q, paid = order.Decimal("").Sub(q), order.Decimal("").Sub(paid)
+			}
 			switch {
-			case f.Symbol != symbol:
-			case f.Side == order.Sell:
-				sum = sum.Sub(f.Quantity)
-			default:
-				sum = sum.Add(f.Quantity)
+			case !v.spot && f.Symbol != symbol:
+			case !v.spot, base == of:
+				sum = sum.Add(q)
+			case base == quote:
+				sum = sum.Sub(paid)
+			}
+			if v.spot && (base == f.FeeAsset || f.FeeAsset == "" && base == of) {
+				sum = sum.Sub(f.Fee)
 			}
 		}
 	}
 	return sum, nil
+}
+
+// pair splits a symbol of a spot market.
+func (v *venue) pair(symbol string) (base, quote string) {
+	base, quote, _ = strings.Cut(symbol, "/")
+	return base, quote
+}
+
+// Assets is of [order.Custodian].
+func (v *venue) Assets(_ context.Context, symbol string) (base, quote string, err error) {
+	if !v.spot {
+		return "", "", nil
+	}
+	base, quote = v.pair(symbol)
+	return base, quote, nil
 }
 
 func (v *venue) Canary(ctx context.Context, _ string) error {

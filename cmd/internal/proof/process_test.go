@@ -210,6 +210,10 @@ func (s *signer) Fills(ctx context.Context, symbol string, since time.Time) ([]o
 	return s.now().Fills(ctx, symbol, since)
 }
 
+func (s *signer) Assets(ctx context.Context, symbol string) (base, quote string, err error) {
+	return s.now().Assets(ctx, symbol)
+}
+
 func (s *signer) Holding(ctx context.Context, symbol string, fresh bool) (order.Decimal, error) {
 	return s.now().Holding(ctx, symbol, fresh)
 }
