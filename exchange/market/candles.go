@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 )
@@ -38,9 +37,8 @@ type seriesEntry struct {
 	candles *Candles
 	errand  errand
 
-	mu     sync.Mutex
-	series series  // guarded by mu
-	feeds  []*Feed // guarded by mu
+	audience
+	series series // guarded by mu
 }
 
 // Add makes room for a symbol and an interval: candles of others are not looked at. An interval that is
@@ -128,10 +126,7 @@ func (c *Candles) Watch(size int, interval time.Duration, symbols ...string) *Fe
 	f := newFeed(size)
 	for _, symbol := range symbols {
 		if e := c.entry(symbol, interval); e != nil {
-			e.mu.Lock()
-			e.feeds = append(e.feeds, f)
-			e.mu.Unlock()
-			f.leave = append(f.leave, e.remove)
+			e.join(f)
 		}
 	}
 	return f
@@ -141,19 +136,6 @@ func (c *Candles) entry(symbol string, interval time.Duration) *seriesEntry {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return c.series[candleKey{symbol, interval}]
-}
-
-func (e *seriesEntry) remove(f *Feed) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.feeds = slices.DeleteFunc(e.feeds, func(g *Feed) bool { return g == f })
-}
-
-// emit is called by the series, with mu held.
-func (e *seriesEntry) emit(ev Event) {
-	for _, f := range e.feeds {
-		f.push(ev)
-	}
 }
 
 // fill reads what is missing, once.

@@ -34,9 +34,8 @@ type tapeEntry struct {
 	trades *Trades
 	errand errand
 
-	mu    sync.Mutex
-	tape  tape    // guarded by mu
-	feeds []*Feed // guarded by mu
+	audience
+	tape tape // guarded by mu
 }
 
 // Add makes room for a symbol: trades of others are not looked at. Where many symbols need a fill,
@@ -139,26 +138,10 @@ func (t *Trades) Watch(size int, symbols ...string) *Feed {
 	f := newFeed(size)
 	for _, symbol := range symbols {
 		if e := t.entry(symbol); e != nil {
-			e.mu.Lock()
-			e.feeds = append(e.feeds, f)
-			e.mu.Unlock()
-			f.leave = append(f.leave, e.remove)
+			e.join(f)
 		}
 	}
 	return f
-}
-
-func (e *tapeEntry) remove(f *Feed) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.feeds = slices.DeleteFunc(e.feeds, func(g *Feed) bool { return g == f })
-}
-
-// emit is called by the tape, with mu held.
-func (e *tapeEntry) emit(ev Event) {
-	for _, f := range e.feeds {
-		f.push(ev)
-	}
 }
 
 // fill reads what is missing, once.
