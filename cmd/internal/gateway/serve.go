@@ -58,6 +58,7 @@ func (g *Gateway) Run(ctx context.Context, ready func(Address)) error {
 		return err
 	}
 	all.Go(func() { g.Registry.Run(work) })
+	all.Go(func() { g.analyze(work) })
 	all.Go(func() { g.set.Halt.Run(work) })
 	handler, board, err := g.admin()
 	if err != nil {
