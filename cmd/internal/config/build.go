@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/relent-go/relent/control"
 	"github.com/relent-go/relent/gate/breaker"
 	"github.com/relent-go/relent/gate/budget"
 	"github.com/relent-go/relent/gate/halt"
@@ -194,6 +195,7 @@ func (s *Set) policy(name string, previous *Set) error {
 		}
 		made.Gates = append(made.Gates, gate)
 	}
+	made.Gates = append(made.Gates, def.Adaptive.gates()...)
 	s.Policies[name] = made
 	if old, ok := previous.Policies[name]; ok && reflect.DeepEqual(def, previous.File.Policies[name]) && sameGates(old.Gates, made.Gates) {
 		s.Policies[name] = old
@@ -201,12 +203,18 @@ func (s *Set) policy(name string, previous *Set) error {
 	return nil
 }
 
-// sameGates says that two lists have the same gates; those of the emergency stop are made anew each time.
+// sameGates says that two lists have the same gates; those of the emergency stop and of learners are made anew each time.
 func sameGates(a, b []retry.Gate) bool {
 	return slices.EqualFunc(a, b, func(x, y retry.Gate) bool {
-		_, stop := x.(*halt.Gate)
-		_, too := y.(*halt.Gate)
-		return x == y || stop && too
+		switch x.(type) {
+		case *halt.Gate:
+			_, too := y.(*halt.Gate)
+			return too
+		case *control.Learning:
+			_, too := y.(*control.Learning)
+			return too
+		}
+		return x == y
 	})
 }
 

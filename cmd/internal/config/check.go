@@ -31,6 +31,7 @@ func (l *loader) check(c *Content) {
 		path := join("policies", name)
 		l.gates(path, p, known, used)
 		l.mistakes(path, p.checked(name).Check())
+		l.learning(path, p, c)
 		if p.Component != "" {
 			l.component(join(path, "component"), p.Component, c)
 		}

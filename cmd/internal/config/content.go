@@ -14,6 +14,7 @@ type Content struct {
 	Server     *Server          `yaml:"server" jsonschema_description:"of relent serve"`
 	Alerts     Named[Alert]     `yaml:"alerts" jsonschema_description:"who relent serve tells of findings, by name"`
 	Proxy      *Proxy           `yaml:"proxy" jsonschema_description:"of relent proxy"`
+	Adaptive   *Adaptive        `yaml:"adaptive" jsonschema_description:"what is learned about when retries pay"`
 	Audit      *Audit           `yaml:"audit" jsonschema_description:"the log of decisions and commands"`
 	Venues     Named[Venue]     `yaml:"venues" jsonschema_description:"exchanges, by the name that operations begin with"`
 }
@@ -34,6 +35,7 @@ type Policy struct {
 	Component      string          `yaml:"component" jsonschema_description:"that it is an operation of"`
 	Scope          string          `yaml:"scope" jsonschema_description:"its place in the emergency stop, such as equities/binance/place_order; default the parts of its name"`
 	RiskReducing   bool            `yaml:"risk_reducing" jsonschema_description:"can only reduce risk, such as cancelling: passes a stop that asks for no more than that; default false"`
+	Adaptive       *Learning       `yaml:"adaptive" jsonschema_description:"has a learner find out when a retry pays; default there is none"`
 }
 
 // A Budget is the text of a budget.Budget, or the name of a profile.

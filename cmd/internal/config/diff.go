@@ -38,7 +38,7 @@ func Diff(a, b *Content) []Change {
 // fixed says that a field cannot be changed while the program runs.
 func fixed(path string) bool {
 	switch path {
-	case "server.listen", "server.store", "audit.dir":
+	case "server.listen", "server.store", "audit.dir", "adaptive.state_file":
 		return true
 	}
 	section, _, _ := strings.Cut(path, ".")

@@ -19,7 +19,9 @@ func (f *File) Fields() map[string]map[string]string {
 	for name, def := range f.Policies {
 		given := map[string]string{}
 		v := reflect.ValueOf(def)
-		texts := control.Texts(def.policy(name))
+		made := def.policy(name)
+		made.Gates = def.Adaptive.gates()
+		texts := control.Texts(made)
 		for _, row := range tableOf(v.Type()).fields {
 			text, known := texts[row.name]
 			if known && !v.Field(row.index).IsZero() && !slices.Contains(ours, row.name) && sendable(row.name, text) {
@@ -34,6 +36,6 @@ func (f *File) Fields() map[string]map[string]string {
 }
 
 func sendable(field, text string) bool {
-	_, err := control.Tuned(&retry.Policy{Name: "any"}, map[string]string{field: text})
+	_, err := control.Tuned(&retry.Policy{Name: "any", Gates: []retry.Gate{&control.Learning{Budgeted: true}}}, map[string]string{field: text})
 	return err == nil
 }

@@ -20,6 +20,9 @@ func (f *File) Register(ctx context.Context, r *control.Registry) (*Set, error) 
 	if err != nil {
 		return nil, err
 	}
+	if f.Adaptive != nil && f.Adaptive.StateFile != "" {
+		r.KeepLearned(f.Adaptive.StateFile) // which tells what it refuses
+	}
 	var components []control.Component
 	for _, name := range sorted(f.Components) {
 		c := f.Components[name]

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/relent-go/relent/cmd/internal/config"
+	"github.com/relent-go/relent/control"
 	"github.com/relent-go/relent/gate/breaker"
 	"github.com/relent-go/relent/gate/budget"
 	"github.com/relent-go/relent/gate/halt"
@@ -74,6 +75,12 @@ func limits(p *retry.Policy) []string {
 	}
 	if p.Cost > 1 {
 		add("a retry costs as much as %d", p.Cost)
+	}
+	switch text := control.Texts(p)["adaptive"]; {
+	case strings.HasPrefix(text, "active"):
+		add("a learner chooses waits, and ends calls whose retries do not pay: adaptive %s", text)
+	case strings.HasPrefix(text, "shadow"):
+		add("a learner watches, and changes nothing: adaptive %s", text)
 	}
 	return list
 }
