@@ -293,6 +293,12 @@ func (m *Machine) step(ctx context.Context, l *life) {
 		m.retire(l)
 		return
 	}
+	if s.State == Parked || s.State == Breach {
+		m.decided(ctx, l)
+		if s = l.story; s.Closed {
+			return
+		}
+	}
 	switch s.State {
 	case Recorded, Absent:
 		m.again(ctx, l)

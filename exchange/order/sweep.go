@@ -16,6 +16,7 @@ func (m *Machine) sweep(ctx context.Context) {
 			return
 		case <-timer.C:
 		}
+		m.undecided()
 		for symbol, list := range m.working() {
 			m.sweepSymbol(ctx, symbol, list)
 		}

@@ -17,6 +17,7 @@ import (
 type bourse struct {
 	mu     sync.Mutex
 	orders map[string][]order.Terms // by client id
+	deaf   bool                     // nothing arrives, and nothing is answered
 }
 
 func (b *bourse) has(id string) int {
@@ -38,6 +39,10 @@ func (s *sdk) Place(ctx context.Context, o *order.Intent) (order.Report, error) 
 	}
 	if err := s.desk.Begin(ctx, sending); err != nil {
 		return order.Report{}, err
+	}
+	if s.deaf {
+		s.desk.End(ctx, sending, &exchange.Verdict{Kind: exchange.Order, Outcome: exchange.Unknown})
+		return order.Report{}, errKilled
 	}
 	s.mu.Lock()
 	s.orders[o.Wire] = append(s.orders[o.Wire], o.Terms)
