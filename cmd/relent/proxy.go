@@ -19,7 +19,8 @@ const proxyHelp = `Put a retrying HTTP proxy in front of services, for clients i
 
 The section proxy of the configuration says where requests go, and by which policies. What may have been carried out
 is not sent again unless that is safe; an order of unknown outcome is never sent again, and its sender is told how to
-find out. Health, metrics, dashboard and emergency stop are on an address of their own. See docs/proxy.md.
+find out. The file is followed: after a change of it, and after SIGHUP, new requests go by what it says; those under
+way end as they began. A file with a mistake changes nothing. Health, metrics, dashboard and emergency stop are on an address of their own. See docs/proxy.md.
 
 With --chaos upstreams fail on purpose, for tests and drills: rules with semicolons between them, each a fault, a rate,
 and what it is for. The faults are fail, apply-then-fail, cut, apply-then-cut, hang, apply-then-hang, slow, duplicate.
@@ -50,6 +51,10 @@ func newProxy() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		hangups := make(chan os.Signal, 1)
+		signal.Notify(hangups, syscall.SIGHUP)
+		defer signal.Stop(hangups)
+		o.Follow, o.Hangups = true, hangups
 		ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
 		g, err := gateway.New(ctx, file, o)

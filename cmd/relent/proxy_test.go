@@ -89,8 +89,36 @@ func TestProxy(t *testing.T) {
 			t.Errorf("%s: %s; want %s", url, text, want)
 		}
 	}
+	// The file is followed: a mistake changes nothing, and a new route is there.
+	write("relent.yaml", head+strings.Replace(route(""), "match: /,", "match: /moved, odd: 1,", 1))
+	syscall.Kill(os.Getpid(), syscall.SIGHUP)
+	said(t, urls[1]+"api/v1/view", "unknown field")
+	said(t, urls[0], "from the upstream")
+	write("relent.yaml", head+strings.Replace(route(""), "match: /,", "match: /moved,", 1))
+	syscall.Kill(os.Getpid(), syscall.SIGHUP)
+	said(t, urls[0], "no-route")
+	said(t, urls[0]+"moved", "from the upstream")
 	syscall.Kill(os.Getpid(), syscall.SIGTERM)
 	if code := <-ended; code != 0 {
 		t.Errorf("%d, %s", code, complaints.String())
+	}
+}
+
+// said waits until a page has a text.
+func said(t *testing.T, url, want string) {
+	t.Helper()
+	for until := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		resp, err := http.Get(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if strings.Contains(string(text), want) {
+			return
+		}
+		if time.Now().After(until) {
+			t.Fatalf("%s: %s; want %s", url, text, want)
+		}
 	}
 }

@@ -41,8 +41,12 @@ func fixed(path string) bool {
 	case "server.listen", "server.store", "audit.dir", "adaptive.state_file":
 		return true
 	}
-	section, _, _ := strings.Cut(path, ".")
-	return section == "halt" || section == "proxy" // a halt.Tree in use is not modified, and listeners stay where they are
+	section, rest, _ := strings.Cut(path, ".")
+	if section != "proxy" {
+		return section == "halt" // a tree in use is not modified
+	}
+	// Listeners and what they share stay; routes, and how long clients may take, are looked up for each request.
+	return !strings.HasPrefix(rest, "routes[") && rest != "max_hops" && rest != "client_idle" && rest != "drain"
 }
 
 // An entry is one field that a file gives, as text.
@@ -103,6 +107,12 @@ func collect(key, path string, v reflect.Value, f *field, all map[string]entry) 
 			collect(join(key, name), join(path, name), item, &field{}, all)
 		}
 	case reflect.Slice:
+		if v.Type().Elem().Kind() == reflect.Struct {
+			for i := range v.Len() {
+				collect(join(key, fmt.Sprintf("[%06d]", i)), join(path, fmt.Sprintf("[%d]", i)), v.Index(i), &field{}, all)
+			}
+			return
+		}
 		var items []string
 		for i := range v.Len() {
 			items = append(items, v.Index(i).String())

@@ -3,6 +3,7 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -39,6 +40,29 @@ func TestCredentialValue(t *testing.T) {
 				t.Errorf("%v: shows the secret", err)
 			}
 		})
+	}
+}
+
+// Each field of a route is told apart; listeners need a restart, and routes do not.
+func TestDiffOfTheProxy(t *testing.T) {
+	parse := func(text string) *Content {
+		file, err := Parse("a.yaml", []byte("version: 1\npolicies: { a.b: { gates: [halt] } }\nproxy:\n"+text), os.LookupEnv)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &file.Content
+	}
+	a := parse("  listen: 127.0.0.1:1\n  max_hops: 2\n  routes:\n    - { match: /, upstream: http://127.0.0.1:1, policy: a.b }\n")
+	b := parse("  listen: 127.0.0.1:2\n  drain: 0s\n  client_idle: 1s\n  routes:\n    - { match: /, upstream: http://127.0.0.1:2, policy: a.b, credentials: [{ header: A, env: KEY }] }\n    - { match: /b, upstream: http://127.0.0.1:1, policy: a.b }\n")
+	want := []Change{
+		{Path: "proxy.listen", From: "127.0.0.1:1", To: "127.0.0.1:2", Restart: true},
+		{Path: "proxy.max_hops", From: "2"}, {Path: "proxy.client_idle", To: "1s"}, {Path: "proxy.drain", To: "0s"},
+		{Path: "proxy.routes[0].upstream", From: "http://127.0.0.1:1", To: "http://127.0.0.1:2"},
+		{Path: "proxy.routes[0].credentials[0].header", To: "A"}, {Path: "proxy.routes[0].credentials[0].env", To: "KEY"},
+		{Path: "proxy.routes[1].match", To: "/b"}, {Path: "proxy.routes[1].upstream", To: "http://127.0.0.1:1"}, {Path: "proxy.routes[1].policy", To: "a.b"},
+	}
+	if got := Diff(a, b); !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v", got)
 	}
 }
 

@@ -95,7 +95,7 @@ func TestLoop(t *testing.T) {
 	l.Close()
 	text := strings.Replace(fast+section("http://"+addr, ", policy: api.call"), "listen: 127.0.0.1:0", "listen: "+addr, 1)
 	p := start(t, text, Options{})
-	if got := ask(t, "GET", p.url, ""); !got.is(looped) || p.every[0].results[forwarded].Load() != 1 {
+	if got := ask(t, "GET", p.url, ""); !got.is(looped) || p.live.Load().every[0].results[forwarded].Load() != 1 {
 		t.Errorf("%d %s; want a loop found in the second round", got.StatusCode, got.body)
 	}
 }
@@ -219,7 +219,7 @@ func TestCredentials(t *testing.T) {
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	one := p.every[0].secrets[0]
+	one := p.live.Load().every[0].secrets[0]
 	one.mu.Lock()
 	one.looked = time.Now().Add(-time.Minute)
 	one.mu.Unlock()

@@ -6,12 +6,10 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/httputil"
-	"net/url"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,7 +19,6 @@ import (
 	"github.com/relent-go/relent/control"
 	"github.com/relent-go/relent/exchange"
 	"github.com/relent-go/relent/retry"
-	"github.com/relent-go/relent/transport/retryhttp"
 )
 
 // Defaults of the section proxy.
@@ -39,28 +36,32 @@ const (
 type Gateway struct {
 	Registry *control.Registry // what is shown and steered
 
-	set    *config.Set
-	config *config.Proxy
-	chaos  *chaos.Injector
-	log    *slog.Logger
-	name   string
-	hops   int
-	idle   time.Duration
-	room   room
-	full   int64 // size of the room
-	routes routes
-	every  []*route // in the order of the file
-	base   *http.Transport
-	inside sync.WaitGroup // requests
-	places *doorman       // nil before it listens
+	config  *config.Proxy // as it was at the beginning: what a reload does not change
+	chaos   *chaos.Injector
+	log     *slog.Logger
+	name    string
+	room    room
+	full    int64 // size of the room
+	base    *http.Transport
+	below   http.RoundTripper // base, with its faults
+	bans    *exchange.Bans
+	inside  sync.WaitGroup // requests
+	places  *doorman       // nil before it listens
+	watcher *config.Watcher
+
+	live   atomic.Pointer[table]
+	venues map[string]*desk // the first of each venue; used by New and by one reload at a time, as is shown
+	shown  bool             // the registry knows already why this reload was refused
 
 	results map[result]*atomic.Uint64 // of requests without a route
 }
 
 // Options say what a Gateway needs beside the file.
 type Options struct {
-	Chaos *chaos.Injector // makes upstreams fail; nil: none does
-	Log   *slog.Logger    // nil means slog.Default()
+	Chaos   *chaos.Injector  // makes upstreams fail; nil: none does
+	Log     *slog.Logger     // nil means slog.Default()
+	Follow  bool             // what the file says is put in force when it changes
+	Hangups <-chan os.Signal // with Follow, each asks to read it now; nil: none does
 }
 
 // ErrNoProxy is why a file without the section proxy cannot be served.
@@ -73,9 +74,8 @@ func New(ctx context.Context, file *config.File, o Options) (*Gateway, error) {
 		return nil, ErrNoProxy
 	}
 	g := &Gateway{
-		config: p, chaos: o.Chaos, log: cmp.Or(o.Log, slog.Default()), hops: cmp.Or(p.MaxHops, defaultHops),
-		name: p.Name, idle: time.Duration(cmp.Or(p.ClientIdle, config.Duration(defaultIdle))), full: int64(cmp.Or(p.Buffer, defaultBuffer)),
-		routes: routes{byHost: map[string][]*route{}}, results: counts(),
+		config: p, chaos: o.Chaos, log: cmp.Or(o.Log, slog.Default()), name: p.Name, full: int64(cmp.Or(p.Buffer, defaultBuffer)),
+		bans: &exchange.Bans{}, venues: map[string]*desk{}, results: counts(),
 	}
 	if g.name == "" {
 		var random [4]byte
@@ -84,8 +84,8 @@ func New(ctx context.Context, file *config.File, o Options) (*Gateway, error) {
 	}
 	g.room.free.Store(g.full)
 	g.Registry = &control.Registry{Instance: g.name, Logger: g.log}
-	var err error
-	if g.set, err = file.Register(ctx, g.Registry); err != nil {
+	set, err := file.Register(ctx, g.Registry)
+	if err != nil {
 		return nil, err
 	}
 	g.base = &http.Transport{
@@ -94,26 +94,25 @@ func New(ctx context.Context, file *config.File, o Options) (*Gateway, error) {
 		MaxIdleConnsPerHost: 256, IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: 10 * time.Second,
 		DisableCompression: true, MaxResponseHeaderBytes: 256 << 10,
 	}
-	var base http.RoundTripper = g.base
+	g.below = g.base
 	if o.Chaos != nil {
-		base = &chaos.Transport{Base: base, Injector: o.Chaos}
+		g.below = &chaos.Transport{Base: g.base, Injector: o.Chaos}
 	}
-	bans := &exchange.Bans{}
 	if p.Bans != "" {
-		bans.Store = &exchange.FileBans{Path: p.Bans}
+		g.bans.Store = &exchange.FileBans{Path: p.Bans}
 	}
-	venues := map[string]*desk{}
-	var errs []error
-	for i := range p.Routes {
-		one, err := g.route(p.Routes[i], base, bans, venues)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("proxy.routes[%d]: %w", i, err))
-			continue
+	if o.Follow {
+		g.watcher = &config.Watcher{
+			Name: file.Name, Lookup: os.LookupEnv, Signals: o.Hangups, Publish: g.publish, Audit: g.told,
+			Recovered: func(e config.Event) { g.Registry.Reloaded(e.Hash, "the text in force was put back") },
 		}
-		g.routes.add(one)
-		g.every = append(g.every, one)
+		g.watcher.Adopt(set)
 	}
-	return g, errors.Join(errs...)
+	next, err := g.prepare(set)
+	if err != nil {
+		return nil, err
+	}
+	return g, g.adopt(next)
 }
 
 func counts() map[result]*atomic.Uint64 {
@@ -122,72 +121,6 @@ func counts() map[result]*atomic.Uint64 {
 		all[r] = &atomic.Uint64{}
 	}
 	return all
-}
-
-// route makes a route. Routes of one venue share its limits and its clock.
-func (g *Gateway) route(c config.Route, base http.RoundTripper, bans *exchange.Bans, venues map[string]*desk) (*route, error) {
-	upstream, err := url.Parse(c.Upstream)
-	if err != nil {
-		return nil, err
-	}
-	operation, err := g.Registry.Operation(c.Policy)
-	if err != nil {
-		return nil, err
-	}
-	one := &route{
-		match: c.Match, upstream: upstream, config: c, maxBody: int64(cmp.Or(c.MaxBody, defaultBody)), results: counts(),
-		source: &derived{from: operation},
-	}
-	one.replay = min(one.maxBody, int64(cmp.Or(c.Replay, defaultReplay)))
-	for _, credential := range c.Credentials {
-		s := &secret{Credential: credential}
-		if _, err := s.get(); err != nil {
-			return nil, err
-		}
-		one.secrets = append(one.secrets, s)
-	}
-	one.calls = &retryhttp.Transport{Base: base, Policy: one.source, Idempotent: harmless}
-	if c.Venue != "" {
-		if err := g.trade(one, base, bans, venues); err != nil {
-			return nil, err
-		}
-	}
-	one.proxy = &httputil.ReverseProxy{
-		Rewrite: g.rewrite(one), Transport: one, ModifyResponse: g.answer, ErrorHandler: g.failed, BufferPool: buffers{},
-		ErrorLog: slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
-	}
-	return one, nil
-}
-
-// trade makes a route one to a venue.
-func (g *Gateway) trade(one *route, base http.RoundTripper, bans *exchange.Bans, venues map[string]*desk) error {
-	name := one.config.Venue
-	profile, ok := g.set.File.Facts(name + ".")
-	if !ok {
-		return fmt.Errorf("nothing is known about the venue %s", name)
-	}
-	d := &desk{name: name, profile: profile, stop: g.set.Stop(one.config.Policy), unknown: &atomic.Uint64{}, clock: &exchange.Clock{}}
-	limits := &exchange.Limits{Profile: profile, Clock: d.clock}
-	first, known := venues[name]
-	if known {
-		d.profile, d.clock, d.unknown, limits = first.profile, first.clock, first.unknown, first.sends.Limits
-	}
-	d.sends = &exchange.Transport{
-		Base: base, Profile: d.profile, Account: cmp.Or(one.config.Account, "main"), Limits: limits, Bans: bans, Clock: d.clock, Desk: d, Halt: d.halted,
-	}
-	if !known {
-		venues[name] = d
-		if err := g.Registry.AddVenue(name, d.view); err != nil {
-			return err
-		}
-	}
-	one.venue = d
-	none := func(*http.Request) bool { return false }
-	one.calls = &retryhttp.Transport{Base: d.sends, Policy: &derived{from: one.source, change: reducing}, Idempotent: harmless, AttemptHeader: "-"}
-	one.orders = &retryhttp.Transport{
-		Base: d.sends, Policy: &derived{from: one.source, change: never}, Idempotent: none, AttemptHeader: "-", NoReplay: true, Classify: d.classify,
-	}
-	return nil
 }
 
 // policy is what is in force.

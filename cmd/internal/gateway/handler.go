@@ -30,16 +30,17 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// By RFC 9112 §6.1 nothing is read from this connection after a request that could be read in two ways.
 		w.Header().Set("Connection", "close")
 	}
-	if p, bad := g.suspect(r); bad {
+	now := g.live.Load()
+	if p, bad := g.suspect(now, r); bad {
 		g.refuse(nil, w, p)
 		return
 	}
-	one := g.routes.find(r.Host, r.URL.Path)
+	one := now.routes.find(r.Host, r.URL.Path)
 	if one == nil {
 		g.refuse(nil, w, problem{kind: noRoute, outcome: notSent, detail: "no route of this proxy takes " + quoteShort(r.Host+r.URL.Path)})
 		return
 	}
-	v := &visit{route: one}
+	v := &visit{route: one, idle: now.idle}
 	for _, s := range one.secrets {
 		value, err := s.get()
 		if err != nil {
@@ -66,7 +67,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	client := &patient{ResponseWriter: w, conn: conn, idle: g.idle}
+	client := &patient{ResponseWriter: w, conn: conn, idle: now.idle}
 	one.proxy.ServeHTTP(client, r)
 	client.extend(time.Now())
 	if !v.done {
@@ -85,7 +86,7 @@ func attemptsAbove(h http.Header) (n int) {
 }
 
 // suspect says what is wrong with a request before anybody looks where it goes.
-func (g *Gateway) suspect(r *http.Request) (problem, bool) {
+func (g *Gateway) suspect(now *table, r *http.Request) (problem, bool) {
 	bad := func(kind result, format string, args ...any) (problem, bool) {
 		return problem{kind: kind, outcome: notSent, detail: fmt.Sprintf(format, args...)}, true
 	}
@@ -116,8 +117,8 @@ func (g *Gateway) suspect(r *http.Request) (problem, bool) {
 			}
 		}
 	}
-	if hops >= g.hops {
-		return bad(looped, "it has passed %d proxies, and may pass %d (max_hops)", hops, g.hops)
+	if hops >= now.hops {
+		return bad(looped, "it has passed %d proxies, and may pass %d (max_hops)", hops, now.hops)
 	}
 	return problem{}, false
 }
@@ -145,7 +146,7 @@ func (g *Gateway) receive(v *visit, r *http.Request, conn *http.ResponseControll
 	if r.ContentLength > one.maxBody {
 		return 0, v.ended(errTooLarge), true
 	}
-	v.body = &incoming{ReadCloser: r.Body, conn: conn, idle: g.idle, left: one.maxBody}
+	v.body = &incoming{ReadCloser: r.Body, conn: conn, idle: v.idle, left: one.maxBody}
 	whole := one.venue != nil && one.venue.profile.Kind(r.Method, r.URL.Path).Guarded() // is read into memory in any case
 	most := one.replay
 	if whole {
@@ -256,7 +257,7 @@ func (g *Gateway) refuse(one *route, w http.ResponseWriter, p problem) {
 	case malformed, noMethod, looped, tooLarge, tooSlow:
 		w.Header().Set("Connection", "close") // there may be more of it
 	}
-	conn, until := http.NewResponseController(w), time.Now().Add(g.idle)
+	conn, until := http.NewResponseController(w), time.Now().Add(g.live.Load().idle)
 	conn.SetReadDeadline(until) // for what is left of the body, which net/http reads
 	conn.SetWriteDeadline(until)
 	p.write(w)

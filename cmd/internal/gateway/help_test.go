@@ -72,9 +72,19 @@ func section(upstream, more string) string {
 // start runs a gateway until the test ends.
 func start(t testing.TB, text string, o Options) *proxied {
 	t.Helper()
+	return startFile(t, "relent.yaml", text, o)
+}
+
+// startFile runs a gateway whose configuration has a name.
+func startFile(t testing.TB, name, text string, o Options) *proxied {
+	t.Helper()
 	p := &proxied{log: &logged{}}
 	o.Log = slog.New(slog.NewTextHandler(p.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	g, err := New(t.Context(), parse(t, text), o)
+	file, err := config.Parse(name, []byte(text), os.LookupEnv)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	g, err := New(t.Context(), file, o)
 	if err != nil {
 		t.Fatal(err)
 	}

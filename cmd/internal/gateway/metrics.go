@@ -22,9 +22,10 @@ func (figures) Describe(c chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (f figures) Collect(c chan<- prometheus.Metric) {
+	every := f.g.live.Load().every
 	for _, r := range results {
 		c <- prometheus.MustNewConstMetric(requests, prometheus.CounterValue, float64(f.g.results[r].Load()), "", string(r))
-		for _, one := range f.g.every {
+		for _, one := range every {
 			c <- prometheus.MustNewConstMetric(requests, prometheus.CounterValue, float64(one.results[r].Load()), one.match, string(r))
 		}
 	}

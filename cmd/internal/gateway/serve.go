@@ -57,9 +57,10 @@ func (g *Gateway) Run(ctx context.Context, ready func(Address)) error {
 	if err := g.join(work, &all); err != nil {
 		return err
 	}
+	stops := g.live.Load().set.Halt // every set has this one
 	all.Go(func() { g.Registry.Run(work) })
 	all.Go(func() { g.analyze(work) })
-	all.Go(func() { g.set.Halt.Run(work) })
+	all.Go(func() { stops.Run(work) })
 	handler, board, err := g.admin()
 	if err != nil {
 		return err
@@ -74,6 +75,9 @@ func (g *Gateway) Run(ctx context.Context, ready func(Address)) error {
 	served := make(chan error, 2)
 	go func() { served <- front.Serve(g.places) }()
 	go func() { served <- back.Serve(private) }()
+	if g.watcher != nil {
+		all.Go(func() { g.follow(work) })
+	}
 	if ready != nil {
 		ready(Address{public.Addr(), private.Addr()})
 	}
@@ -84,11 +88,7 @@ func (g *Gateway) Run(ctx context.Context, ready func(Address)) error {
 	case <-ctx.Done():
 	}
 	g.Registry.Drain()
-	wait := defaultDrain
-	if g.config.Drain != nil {
-		wait = time.Duration(*g.config.Drain)
-	}
-	farewell, cancel := context.WithTimeout(context.WithoutCancel(ctx), wait)
+	farewell, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.live.Load().drain)
 	defer cancel()
 	if front.Shutdown(farewell) != nil {
 		front.Close()
@@ -121,7 +121,8 @@ func (g *Gateway) server(work context.Context) *http.Server {
 
 // record keeps what is commanded, if the file says where.
 func (g *Gateway) record(ctx context.Context, all *sync.WaitGroup) error {
-	a := g.set.File.Audit
+	file := g.live.Load().set.File
+	a := file.Audit
 	if a == nil {
 		return nil
 	}
@@ -129,7 +130,7 @@ func (g *Gateway) record(ctx context.Context, all *sync.WaitGroup) error {
 	if err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}
-	log := &audit.Log{Store: store, Chain: "proxy", Node: g.name, Config: g.set.File.Hash}
+	log := &audit.Log{Store: store, Chain: "proxy", Node: g.name, Config: file.Hash}
 	g.Registry.Recorder = log
 	g.Registry.SetAudit(control.AuditOf(log))
 	all.Go(func() {
@@ -147,7 +148,7 @@ func (g *Gateway) join(ctx context.Context, all *sync.WaitGroup) error {
 	if c == nil {
 		return nil
 	}
-	fleet := &control.Fleet{URL: c.URL, Registry: g.Registry, Stops: g.set.Halt, Dir: c.Dir}
+	fleet := &control.Fleet{URL: c.URL, Registry: g.Registry, Stops: g.live.Load().set.Halt, Dir: c.Dir}
 	if c.TokenFile != "" {
 		text, err := os.ReadFile(c.TokenFile)
 		if err != nil {

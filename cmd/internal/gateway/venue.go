@@ -29,6 +29,7 @@ type desk struct {
 // A visit is a request on its way through the proxy. The RoundTrippers below find it in the context.
 type visit struct {
 	route   *route
+	idle    time.Duration
 	body    *incoming // nil without a body, or once it is in memory
 	secrets []string  // values of the route's
 	order   exchange.Sending

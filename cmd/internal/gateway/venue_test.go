@@ -98,7 +98,7 @@ func TestOrders(t *testing.T) {
 			case c.unknown && !isUnknown(err, "mine"):
 				t.Errorf("the SDK says %v; want to be told that it is unknown, and whom to ask", err)
 			}
-			if got := p.every[0].venue.unknown.Load(); (got == 1) != c.unknown {
+			if got := p.live.Load().every[0].venue.unknown.Load(); (got == 1) != c.unknown {
 				t.Errorf("%d counted as unknown", got)
 			}
 		})
