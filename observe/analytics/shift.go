@@ -8,6 +8,7 @@ import (
 
 const (
 	shiftAlarm = 30
+	quickAlarm = 25 // of independent calls, the mean to a false alarm is above e^25
 	stormAlarm = 20
 )
 
@@ -20,16 +21,16 @@ func (e *Engine) errorShift(s *subject, ok bool, n uint32, at int64) {
 	}
 	if ok {
 		s.shift.add(float64(n)*s.down, at, 2*shiftAlarm)
-		s.quick.add(float64(n)*s.qDown, at, 2*shiftAlarm)
+		s.quick.add(float64(n)*s.qDown, at, 2*quickAlarm)
 		return
 	}
 	s.shift.add(float64(n)*s.up, at, 2*shiftAlarm)
-	s.quick.add(float64(n)*s.qUp, at, 2*shiftAlarm)
+	s.quick.add(float64(n)*s.qUp, at, 2*quickAlarm)
 	if s.shift.s < shiftAlarm {
-		if s.quick.s < shiftAlarm {
+		if s.quick.s < quickAlarm {
 			return
 		}
-		if c := s.last(e.second, 2); c.rate() < 2*s.q0 { // a few in a row among many calls
+		if c := s.last(e.second, 2); c.rate() < max(2*s.q0, outageRate/3) { // a few in a row among many calls
 			return
 		}
 	}
@@ -46,7 +47,11 @@ func (e *Engine) shifted(s *subject, c *counts, at int64) {
 	}
 	e.raise(alarm{kind: ErrorShift, subject: policy(s), severity: severity, started: max(s.shift.zero, s.quick.zero), at: at,
 		evidence: func() Evidence {
-			return Evidence{Statistic: "bernoulli_cusum", Value: max(s.shift.s, s.quick.s), Threshold: shiftAlarm, Effect: c.rate() / s.p0, N: uint64(c.calls),
+			value, threshold := s.shift.s, float64(shiftAlarm)
+			if s.quick.s/quickAlarm > value/threshold {
+				value, threshold = s.quick.s, quickAlarm
+			}
+			return Evidence{Statistic: "bernoulli_cusum", Value: value, Threshold: threshold, Effect: c.rate() / s.p0, N: uint64(c.calls),
 				Window: 10 * time.Second, Baseline: s.base, Samples: s.samples(e.second), Fingerprints: s.prints.top()}
 		},
 		action: Action{Kind: LookAtErrors},

@@ -105,6 +105,15 @@ func poissonTail(m float64, k int) float64 {
 	return sum
 }
 
+// poissonLower is the mean of which k or more have a chance of 10⁻³, by Wilson and Hilferty (1931).
+func poissonLower(k float64) float64 {
+	if k < 2 {
+		return 0
+	}
+	x := 1 - 1/(9*k) - 3.09/(3*math.Sqrt(k))
+	return k * max(x, 0) * x * x
+}
+
 // poissonBinomialTail is P(K >= k) for the number of successes of independent trials, by dynamic programming.
 func poissonBinomialTail(ps []float64, k int) float64 {
 	dist := make([]float64, len(ps)+1)

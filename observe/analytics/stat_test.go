@@ -98,3 +98,13 @@ func FuzzStatistics(f *testing.F) {
 		}
 	})
 }
+
+// The values are the exact ones, from sums of the Poisson distribution, within 5 %.
+func TestPoissonLower(t *testing.T) {
+	for k, want := range map[float64]float64{0: 0, 1: 0, 2: 0, 8: 1.97, 16: 6.26, 200: 159} {
+		got := poissonLower(k)
+		if k > 2 && (math.Abs(got-want) > 0.05*want || math.Abs(poissonTail(got, int(k))-1e-3) > 3e-4) || k < 2 && got != 0 || got < 0 {
+			t.Errorf("poissonLower(%v) = %v, of a chance of %v; want %v", k, got, poissonTail(got, int(k)), want)
+		}
+	}
+}

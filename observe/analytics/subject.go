@@ -56,12 +56,12 @@ type subject struct {
 	trained  int     // slots learnt
 
 	shift cusum
-	quick cusum // the same against the worst healthy slot, so that bursts cost no time in a hard outage
+	quick cusum // the same for outages: a higher rate, against that of healthy bursts, so that these need not slow it down
 	storm cusum
 	up    float64 // what a failure adds to shift; down is for a success
 	down  float64
 	p0    float64
-	peak  float64 // the worst failure rate of a healthy slot; fades
+	peak  float64 // a failure rate that a healthy slot had for sure; fades
 	qUp   float64 // as up and down, for quick
 	qDown float64
 	q0    float64
@@ -102,10 +102,13 @@ func (s *subject) rates() {
 	s.p0 = clamp(s.base, 0.001, 0.5)
 	p1 := min(max(5*s.p0, 0.05), 0.9)
 	s.up, s.down = logRatio(p1, s.p0)/s.phi, logRatio(1-p1, 1-s.p0)/s.phi
-	s.q0 = clamp(1.5*s.peak, 0.05, 0.5) // well above what is healthy, so that bursts neither alarm nor keep slots from being learnt
-	q1 := min(5*s.q0, 0.9)
+	s.q0 = clamp(1.5*max(s.base, s.peak), 0.01, 0.5) // above what is healthy, so that bursts neither alarm nor keep slots from being learnt
+	q1 := clamp(5*s.q0, outageRate, 0.9)
 	s.qUp, s.qDown = logRatio(q1, s.q0), logRatio(1-q1, 1-s.q0)
 }
+
+// outageRate is the failure rate that is to be found within seconds.
+const outageRate = 0.3
 
 // last sums the seconds before second, and the open one.
 func (s *subject) last(second int64, n int64) counts {
@@ -175,7 +178,7 @@ func (s *subject) learn() {
 		rho := max(s.loadBase, 0.02)
 		s.loadPhi = max(1, ewma(s.loadPhi, (r-rho*c)*(r-rho*c)/(rho*c), alpha, s.trained))
 	}
-	s.peak = max(s.peak*0.9995, s.ten.rate()) // half of it is left after four hours
+	s.peak = max(s.peak*0.9995, poissonLower(float64(s.ten.fails))/c) // half of it is left after four hours
 	s.base = ewma(s.base, s.ten.rate(), alpha, s.trained)
 	s.loadBase = ewma(s.loadBase, s.ten.retries()/c, alpha, s.trained)
 	s.rates()

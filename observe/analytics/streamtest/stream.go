@@ -26,6 +26,7 @@ type Traffic struct {
 	Code    string
 	Shard   string
 	Uniform bool // exactly Rate calls
+	Batched bool // as package control tells of calls: successes ten times a second and together, then what failed since, one by one
 }
 
 // A Source feeds seconds of traffic into an engine.
@@ -88,7 +89,7 @@ func (s *Source) Call(policy string, t Traffic) {
 		n = s.Poisson(t.Rate)
 	}
 	slices := 1
-	if n > 50 {
+	if n > 50 || t.Batched {
 		slices = 10 // or failures of a second would seem to come in a row
 	}
 	for i := range slices {
@@ -100,33 +101,41 @@ func (s *Source) Call(policy string, t Traffic) {
 // record feeds attempts of one number, and those that follow.
 func (s *Source) record(policy string, t Traffic, at time.Time, attempt, n int, chance float64) {
 	failed := s.Binomial(n, chance)
-	// At the end of the time that it stands for, so that delays come out too long rather than too short.
-	r := analytics.Record{Policy: policy, At: at, Class: retry.Transient, Attempt: attempt, Ended: true, Shard: t.Shard, Code: t.Code}
-	if n > failed {
-		ok := r
-		ok.OK, ok.Last, ok.Count = true, true, uint32(n-failed)
-		s.Engine.Feed(&ok)
+	if n > failed { // at the end of the time that it stands for, so that delays come out too long rather than too short
+		s.Engine.Feed(&analytics.Record{Policy: policy, At: at, Class: retry.Transient, Attempt: attempt, Ended: true, Last: true, OK: true, Shard: t.Shard, Code: t.Code, Count: uint32(n - failed)})
 	}
-	if failed == 0 {
-		return
+	alike := failed
+	if t.Batched {
+		alike = min(1, failed)
 	}
+	for left := failed; left > 0; left -= alike {
+		when := at
+		if t.Batched {
+			when = at.Add(-time.Duration(s.Rand.Float64() * float64(100*time.Millisecond)))
+		}
+		s.failed(policy, t, when, attempt, alike)
+	}
+}
+
+// failed feeds n attempts that failed, and what follows.
+func (s *Source) failed(policy string, t Traffic, at time.Time, attempt, n int) {
 	again := attempt < t.Tries
-	r.Last = !again
+	r := analytics.Record{Policy: policy, At: at, Class: retry.Transient, Attempt: attempt, Ended: true, Last: !again, Shard: t.Shard, Code: t.Code}
 	if t.Class == nil {
-		r.Count = uint32(failed)
+		r.Count = uint32(n)
 		s.Engine.Feed(&r)
 	} else {
-		for range failed {
+		for range n {
 			r.Class, r.Count = t.Class(s.Rand), 1
 			s.Engine.Feed(&r)
 		}
 	}
 	if again {
-		chance = 1 - t.Again
+		chance := 1 - t.Again
 		if t.Again < 0 {
 			chance = t.Fail
 		}
-		s.record(policy, t, at, attempt+1, failed, chance)
+		s.record(policy, t, at, attempt+1, n, chance)
 	}
 }
 
