@@ -24,7 +24,7 @@ func newPolicy() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newCheck(), newExplain(), newDiff(), newSchema(), newRules(), operate.NewApply(program()))
+	cmd.AddCommand(newCheck(), newExplain(), newDiff(), newSchema(), newRules(), operate.NewApply(program()), operate.NewMode(program()))
 	return cmd
 }
 
@@ -69,15 +69,19 @@ name begins with; flags change fields of it. Without NAME the flags are the poli
 
 A wait of "0s to 400ms" is drawn anew for each attempt of each call; MIDDLE is its middle. FITS says
 whether the attempt begins within --max-elapsed: a wait that would not leave enough time for an
-attempt is not begun, and the call ends at once.`
+attempt is not begun, and the call ends at once.
+
+With --live it is an operation of a server: what its learner knows, and its last choices with their reasons.`
 
 const explainExample = `  relent policy explain binance.place_order -c relent.yaml
   relent policy explain --attempts 6 --backoff 'exponential(50ms, x2, max 2s, full)' --max-elapsed 5s
-  relent policy explain --backoff 'fibonacci(1s, max 1m, none)' -o json`
+  relent policy explain --backoff 'fibonacci(1s, max 1m, none)' -o json
+  relent policy explain --live binance.get_balance`
 
 func newExplain() *cobra.Command {
 	var given retry.Policy
 	var strategy string
+	var live bool
 	cmd := &cobra.Command{
 		Use:     "explain [NAME]",
 		Short:   "print what a policy does, attempt by attempt",
@@ -86,6 +90,7 @@ func newExplain() *cobra.Command {
 		Args:    cobra.MaximumNArgs(1),
 	}
 	flags := cmd.Flags()
+	flags.BoolVar(&live, "live", false, "what a learner knows about an operation, from a server")
 	flags.IntVar(&given.MaxAttempts, "attempts", retry.DefaultMaxAttempts, "attempts in all, the first included")
 	flags.StringVar(&strategy, "backoff", fmt.Sprint(backoff.Default()), "how long to wait between attempts")
 	flags.DurationVar(&given.AttemptTimeout, "attempt-timeout", 0, "limit of each attempt (default none)")
@@ -107,8 +112,14 @@ func newExplain() *cobra.Command {
 		if given.Backoff, err = backoff.Parse(strategy); err != nil {
 			mistakes = append(mistakes, fmt.Errorf("--backoff: %w", err))
 		}
-		if len(mistakes) > 0 {
+		if live {
+			mistakes = append(mistakes, aloneLive(cmd, args))
+		}
+		if errors.Join(mistakes...) != nil {
 			return usage("policy explain", errors.Join(mistakes...))
+		}
+		if live {
+			return operate.ExplainLive(program(), cmd, args[0])
 		}
 		if len(args) == 0 {
 			schedule := policy.NewSchedule(&given)
@@ -124,6 +135,19 @@ func newExplain() *cobra.Command {
 		return answer(cmd, explanation, func(w io.Writer) error { return explanation.WriteText(w, columns(w)) })
 	}
 	return cmd
+}
+
+// aloneLive says what does not go with --live.
+func aloneLive(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return errors.New("--live: say which operation")
+	}
+	for _, flag := range []string{"attempts", "backoff", "attempt-timeout", "max-elapsed", "idempotent"} {
+		if cmd.Flags().Changed(flag) {
+			return fmt.Errorf("--%s: is for what would be; --live shows what is: leave one of them out", flag)
+		}
+	}
+	return nil
 }
 
 // override puts the fields that flags gave into a policy.
