@@ -2,15 +2,12 @@ package control
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -29,7 +26,8 @@ import (
 //
 // A stop at the control plane is in force here as soon as it arrives. A release is repeated here if nobody stopped the
 // scope here meanwhile; else it stays stopped until somebody releases it in this process. While there is no contact,
-// the last word stays in force, and with Tree.Lease the tree then moves to its safe states by itself.
+// the last word stays in force, and with Tree.Lease the tree then moves to its safe states by itself. After a restart, too:
+// stops come from Tree.File, and overrides and configuration from Dir, for the operations that are registered. See [Fleet.Restore].
 //
 // URL and Registry are needed. The fields are not changed after Run. The methods are safe for concurrent use.
 type Fleet struct {
@@ -38,18 +36,23 @@ type Fleet struct {
 	Registry *Registry      // what is shown and tuned
 	Stops    *halt.Tree     // that follows the control plane; nil: stops do not reach this process
 	Leases   []*lease.Lease // whose tokens the control plane lends
-	Dir      string         // where fleet.json keeps which stops came from the control plane; empty: a restart forgets, and then releases do not reach what was stopped before it
+	Dir      string         // where fleet.json keeps what the control plane said, of one process; empty: a restart forgets it, and then releases do not reach what was stopped before it
 	Interval time.Duration  // between reports; not positive means 1 s; at least 100 ms
 	Client   *http.Client   // nil means one without a time limit; every request here has its own
 
 	once    sync.Once
-	tuned   map[string]bool // operations that were tuned by orders; used by listen alone
-	drilled []string        // the last drills that were gone through; used by listen alone
+	broken  error           // why fleet.json is not used
+	tuned   map[string]bool // operations that were tuned by orders; used by listen alone, as is what follows
+	present int             // operations that there were when the last orders were carried out
+	undone  bool            // some of them could not be recorded
+	tried   time.Time       // when they were carried out
+	drilled []string        // the last drills that were gone through
 	told    chan Drilled    // what is to be said of them
 
 	mu     sync.Mutex
 	synced map[string]uint64 // epochs of scopes in which nobody here gave a command since; guarded by mu, and replaced as a whole
-	dirty  bool              // fleet.json is older than synced; guarded by mu
+	last   wish              // what the last whole orders say; guarded by mu
+	dirty  bool              // fleet.json is older than synced and last; guarded by mu
 	state  FleetState        // guarded by mu
 }
 
@@ -97,7 +100,7 @@ func (f *Fleet) Run(ctx context.Context) error {
 	if err := f.Check(); err != nil {
 		return fmt.Errorf("fleet: %w", err)
 	}
-	f.init()
+	f.Restore(ctx) // which shows what it cannot do
 	var all sync.WaitGroup
 	all.Go(func() { f.listen(ctx) })
 	all.Go(func() { f.report(ctx) })
@@ -107,48 +110,6 @@ func (f *Fleet) Run(ctx context.Context) error {
 	}
 	all.Wait()
 	return context.Cause(ctx)
-}
-
-// A fleetFile is what fleet.json holds.
-type fleetFile struct {
-	Synced map[string]uint64 `json:"synced"`
-}
-
-func (f *Fleet) path() string { return filepath.Join(f.Dir, "fleet.json") }
-
-// init reads what an earlier process knew. What cannot be read is as if it knew nothing: then more stays stopped, not less.
-func (f *Fleet) init() {
-	f.once.Do(func() {
-		f.synced, f.tuned, f.told = map[string]uint64{}, map[string]bool{}, make(chan Drilled, mostDrills)
-		if f.Dir == "" {
-			return
-		}
-		var known fleetFile
-		if data, err := os.ReadFile(f.path()); err == nil && json.Unmarshal(data, &known) == nil {
-			maps.Copy(f.synced, known.Synced)
-		}
-	})
-}
-
-// remember writes fleet.json if it is out of date. That may be a second late: a process that dies before knows less, and more
-// stays stopped.
-func (f *Fleet) remember() {
-	f.mu.Lock()
-	known, due := fleetFile{f.synced}, f.dirty && f.Dir != ""
-	f.dirty = false
-	f.mu.Unlock()
-	if !due {
-		return
-	}
-	data, _ := json.Marshal(known) // of texts and numbers
-	temporary := f.path() + ".new"
-	err := os.WriteFile(temporary, data, 0o600)
-	if err == nil {
-		err = os.Rename(temporary, f.path())
-	}
-	if err != nil {
-		f.fail(fmt.Errorf("remember which stops came from the control plane: %w", err))
-	}
 }
 
 func (f *Fleet) fail(err error) {

@@ -151,7 +151,6 @@ type fleet struct {
 
 func join(t *testing.T, f *control.Fleet) *fleet {
 	t.Helper()
-	p := &plane{t: t}
 	if f.Registry == nil {
 		f.Registry = &control.Registry{Instance: "p1"}
 	}
@@ -160,6 +159,13 @@ func join(t *testing.T, f *control.Fleet) *fleet {
 			t.Fatal(err)
 		}
 	}
+	return joined(t, f)
+}
+
+// joined connects a process whose registry is complete.
+func joined(t *testing.T, f *control.Fleet) *fleet {
+	t.Helper()
+	p := &plane{t: t}
 	f.URL, f.Token, f.Client = "http://plane/ops/", "secret", &http.Client{Transport: p}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
@@ -481,7 +487,7 @@ func TestFleetAlone(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, "fleet.json"), []byte(`{"synced":{"desk":1}}`), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, "fleet.json"), []byte(`{"v":1}`), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		registry := &control.Registry{Instance: "p1"}

@@ -25,6 +25,7 @@ const mostOrders = 16 << 20
 // listen follows the stream of orders, whatever happens to it.
 func (f *Fleet) listen(ctx context.Context) {
 	for n := 1; ; n++ {
+		f.catchUp(ctx)
 		heard, err := f.follow(ctx)
 		if ctx.Err() != nil {
 			return
@@ -73,6 +74,7 @@ func (f *Fleet) follow(ctx context.Context) (heard bool, err error) {
 		heard = true
 		dead.Reset(silence)
 		f.hear()
+		f.catchUp(ctx)
 		line = bytes.TrimRight(line, "\r\n")
 		switch field, value, _ := bytes.Cut(line, []byte(":")); {
 		case len(line) == 0 && data != nil:
@@ -126,13 +128,13 @@ func (f *Fleet) obey(ctx context.Context, data []byte) error {
 		}
 	}
 	if o.From == 0 {
-		if o.Config != nil {
-			f.Registry.follow(ctx, *o.Config) // which tells what it refuses
-		}
-		f.tune(ctx, &o)
+		f.carryOut(ctx, wish{o.Tunes, o.Config}) // which tells what it refuses
 	}
 	f.mu.Lock()
 	f.state.Version = o.Version
+	if o.From == 0 {
+		f.last, f.dirty = wish{o.Tunes, o.Config}, true
+	}
 	f.mu.Unlock()
 	f.rehearse(o.Drills)
 	return nil
@@ -177,46 +179,4 @@ func (f *Fleet) stop(o *Orders) error {
 	defer f.mu.Unlock()
 	f.synced, f.dirty = synced, f.dirty || !maps.Equal(before, synced)
 	return nil
-}
-
-// tune gives operations the overrides that orders have for them, and takes back those of earlier orders.
-func (f *Fleet) tune(ctx context.Context, o *Orders) {
-	wanted := maps.Clone(o.Tunes)
-	if wanted == nil {
-		wanted = map[string]TuneOrder{}
-	}
-	for name := range f.tuned {
-		if _, ok := wanted[name]; !ok {
-			wanted[name] = TuneOrder{Actor: fleetSource, Reason: "the override was taken back"}
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(wanted)) {
-		op, err := f.Registry.Operation(name)
-		if err != nil {
-			continue // of another process
-		}
-		w := wanted[name]
-		if _, still := o.Tunes[name]; still {
-			f.tuned[name] = true
-		} else {
-			delete(f.tuned, name)
-		}
-		now := op.about()
-		fields := maps.Clone(w.Fields)
-		if fields == nil {
-			fields = map[string]string{}
-		}
-		for field := range now.Override {
-			if _, ok := fields[field]; !ok {
-				fields[field] = "" // reverts it
-			}
-		}
-		if len(fields) == 0 || maps.Equal(fields, now.Override) {
-			continue
-		}
-		_, err = f.Registry.Tune(ctx, Tune{Operation: name, Version: now.Version, Fields: fields, Actor: w.Actor, Reason: w.Reason, Source: fleetSource})
-		if err != nil {
-			f.Registry.Note(Note{Kind: "config", Policy: name, Text: fmt.Sprintf("the fleet's override is not in force: %v", err)})
-		}
-	}
 }

@@ -55,7 +55,18 @@ func (r *Registry) follow(ctx context.Context, c ConfigOrder) error {
 	if err != nil {
 		s.orders = before
 	}
+	if errors.Is(err, ErrNotAudited) {
+		s.heard = "" // so that it is tried again
+	}
 	return err
+}
+
+// count returns how many operations there are.
+func (r *Registry) count() int {
+	s := r.state()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.present())
 }
 
 // ordered returns a program's policy with what the control plane's configuration says. changing is held.
