@@ -1,7 +1,7 @@
 // Package alpacaorders lets the order machine trade on Alpaca through its official SDK
 // (github.com/alpacahq/alpaca-trade-api-go/v3).
 //
-// The SDK stays as it is. Above it stands the [order.Machine], which calls a [Venue]; below it an [exchange.Transport]
+// The SDK stays as it is. Above it stands the [order.Machine], which calls a [Venue]; below it an exchange.Transport
 // whose desk is the same machine:
 //
 //	venue := &alpacaorders.Venue{Options: alpaca.ClientOpts{APIKey: …, APISecret: …}, Transport: transport}

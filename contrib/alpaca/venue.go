@@ -19,7 +19,7 @@ import (
 // safe for concurrent use.
 type Venue struct {
 	Options   alpaca.ClientOpts // HTTPClient and the retries are not used
-	Transport http.RoundTripper // the [exchange.Transport] of the account; nil means http.DefaultTransport
+	Transport http.RoundTripper // the exchange.Transport of the account; nil means http.DefaultTransport
 }
 
 var (
@@ -56,7 +56,7 @@ func (b bound) RoundTrip(r *http.Request) (*http.Response, error) {
 	return next.RoundTrip(r.WithContext(b.ctx))
 }
 
-// Time asks for the venue's time, for an [exchange.Clock].
+// Time asks for the venue's time, for an exchange.Clock.
 func (v *Venue) Time(ctx context.Context) (time.Time, error) {
 	c, err := v.client(ctx).GetClock()
 	if err != nil {
