@@ -4,7 +4,7 @@
 //	operate.Flags(root.PersistentFlags())
 //
 // stop, resume and status talk to a server: relent serve, or any process that mounts the dashboard. stop also works
-// without one, through the file that gate/halt watches, and orders reads the order log in its database.
+// without one, through the file that gate/halt watches, and orders reads the order log in its database. orders resolve leaves a decision there, for the process that trades.
 //
 // # Where a value comes from
 //

@@ -23,7 +23,7 @@ that it has, or of those that are named.
   open     all that are not done with, those above included
 
 The log is read as it is, while others write it, and nothing is changed. Look at the venue before you decide about a
-parked order. Two persons then tell the process that has the account: order.Machine.Resolve.`
+parked order; two persons then do so with relent orders resolve.`
 
 // page of the log that is read at a time.
 const ordersAtATime = 500
@@ -52,21 +52,14 @@ func newOrders(p Program) *cobra.Command {
 	}
 	show := strict(&cobra.Command{Use: "show ID", Short: "tell all that the log has of one order"}, exactly("ID"))
 	show.RunE = func(cmd *cobra.Command, args []string) error {
-		var errs []error
-		if scope.Venue == "" {
-			errs = append(errs, errors.New("--venue: say which"))
-		}
-		if scope.Account == "" {
-			errs = append(errs, errors.New("--account: say which"))
-		}
-		if len(errs) > 0 {
-			return usage(cmd, errors.Join(errs...))
+		if err := named(&scope); err != nil {
+			return usage(cmd, err)
 		}
 		return settings{p, cmd}.withOrders(func(ctx context.Context, log *sqldb.Orders) error {
 			return settings{p, cmd}.showOrder(ctx, log, scope, args[0])
 		})
 	}
-	cmd.AddCommand(show)
+	cmd.AddCommand(show, newResolve(p, &scope))
 	return cmd
 }
 

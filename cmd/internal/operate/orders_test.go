@@ -161,7 +161,7 @@ func TestOrdersShow(t *testing.T) {
 	_, out, _ := show("Rparked00000000000")
 	has(t, out, "order     Rparked00000000000", "wants     buy 0.5 BTCUSDT at 50000", "state     parked\n", "why       its reads are spent",
 		"sent      once", "fence     passed", "in doubt  for ", "intent   intent (", "outcome  unproven; timeout; answer (n 1, outcome unknown)", "read     query: failed: 503", "read     lists: found",
-		"proof impossible; its reads are spent", "client id x-Rparked00000000000", "order.Machine.Resolve", "BTCUSDT stays closed")
+		"proof impossible; its reads are spent", "client id x-Rparked00000000000", "relent orders resolve", "BTCUSDT stays closed")
 	_, out, _ = show("Rdone0000000000000")
 	has(t, out, "abandoned, done with", "fence     not sent", "sent      never")
 	_, out, _ = show("Rworking0000000000")

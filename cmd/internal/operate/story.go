@@ -18,16 +18,9 @@ import (
 const stamp = "2006-01-02 15:04:05.000"
 
 func (s settings) showOrder(ctx context.Context, log *sqldb.Orders, scope order.Scope, id string) error {
-	entries, err := log.Load(ctx, scope, id)
+	v, entries, err := s.loadOrder(ctx, log, scope, id)
 	if err != nil {
-		return failed(s.cmd, err, "relent doctor")
-	}
-	if len(entries) == 0 {
-		return failed(s.cmd, fmt.Errorf("%s, account %s, has no order %s", scope.Venue, scope.Account, plain(id)), fmt.Sprintf("relent orders --venue %s --account %s", quoted(scope.Venue), quoted(scope.Account)))
-	}
-	v, err := viewOf(entries)
-	if err != nil {
-		return failed(s.cmd, err, "")
+		return err
 	}
 	out := s.cmd.OutOrStdout()
 	switch format(s.cmd) {
@@ -90,7 +83,7 @@ func (s settings) story(out io.Writer, v *orderView, entries []order.Entry) erro
 		return err
 	}
 	if v.State == order.Parked || v.State == order.Breach {
-		return tell(out, "", fmt.Sprintf("Look at the venue for the client id %s. Two persons then tell the process that has the account what they saw, by order.Machine.Resolve; until then %s stays closed.", plain(v.Intent.Wire), plain(v.Terms.Symbol)))
+		return tell(out, "", fmt.Sprintf("Look at the venue for the client id %s. Two persons then decide, by relent orders resolve; until then %s stays closed.", plain(v.Intent.Wire), plain(v.Terms.Symbol)))
 	}
 	return nil
 }
