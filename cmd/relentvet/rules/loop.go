@@ -10,7 +10,10 @@ import (
 
 // A loop is a retry loop written by hand: it calls something that may fail, and goes around again because it failed.
 type loop struct {
-	*ast.ForStmt
+	ast.Stmt
+	cond   ast.Expr // nil if none, or if a number of rounds is ranged over
+	ranged bool     // over a number of rounds
+	body   *ast.BlockStmt
 	call   *ast.CallExpr // what is retried
 	failed types.Object  // the variable of its error
 }
@@ -19,13 +22,29 @@ type loop struct {
 func loops(pass *analysis.Pass, f func(l loop, around []ast.Node)) {
 	for _, file := range pass.Files {
 		walk(file, func(n ast.Node, around []ast.Node) {
-			if stmt, ok := n.(*ast.ForStmt); ok {
-				if call, failed := retried(pass, stmt); call != nil {
-					f(loop{stmt, call, failed}, around)
-				}
+			l, ok := rounds(pass, n)
+			if !ok {
+				return
+			}
+			if l.call, l.failed = retried(pass, l); l.call != nil {
+				f(l, around)
 			}
 		})
 	}
+}
+
+// rounds returns a loop that is not over a collection.
+func rounds(pass *analysis.Pass, n ast.Node) (loop, bool) {
+	switch s := n.(type) {
+	case *ast.ForStmt:
+		return loop{Stmt: s, cond: s.Cond, body: s.Body}, true
+	case *ast.RangeStmt:
+		t, ok := pass.TypesInfo.TypeOf(s.X).Underlying().(*types.Basic)
+		if ok && t.Info()&types.IsInteger != 0 {
+			return loop{Stmt: s, ranged: true, body: s.Body}, true
+		}
+	}
+	return loop{}, false
 }
 
 // walk visits all nodes, with the nodes around each.
@@ -55,38 +74,63 @@ func within(body ast.Node, visit func(ast.Node)) {
 	})
 }
 
-// retried returns the call that a loop retries, and the variable of its error: the loop ends with its success, and goes around after its failure. The two shapes are
+// retried returns the call that a loop retries, and the variable of its error: the loop ends with its success, and goes around after its failure. The shapes are
 //
 //	for … { err = call(); if err == nil { return } … }
+//	for … { err = call(); if err != nil { … } else { return } }
 //	for … { err = call(); if err != nil { …; continue }; return }
-func retried(pass *analysis.Pass, stmt *ast.ForStmt) (*ast.CallExpr, types.Object) {
-	list := stmt.Body.List
+//	for err != nil { err = call() … }
+func retried(pass *analysis.Pass, l loop) (*ast.CallExpr, types.Object) {
+	list := l.body.List
 	var call *ast.CallExpr
 	var failed types.Object
 	for i, s := range list {
 		if a, ok := s.(*ast.AssignStmt); ok {
 			if c, obj := fallible(pass, a); c != nil {
 				call, failed = c, obj
+				if unless(pass, l.cond, obj) {
+					return c, obj
+				}
 			}
 			continue
 		}
 		check, ok := s.(*ast.IfStmt)
-		if !ok || check.Else != nil {
+		if !ok {
 			continue
 		}
 		c, obj := call, failed
 		if a, ok := check.Init.(*ast.AssignStmt); ok {
 			c, obj = fallible(pass, a)
 		}
-		op := against(pass, check.Cond, obj)
+		if c == nil {
+			continue
+		}
+		failure, success := check.Body, (*ast.BlockStmt)(nil)
+		switch against(pass, check.Cond, obj) {
+		case token.EQL:
+			success, failure = check.Body, nil
+			if b, ok := check.Else.(*ast.BlockStmt); ok {
+				failure = b
+			} else if check.Else != nil {
+				continue
+			}
+		case token.NEQ:
+			if b, ok := check.Else.(*ast.BlockStmt); ok {
+				success = b
+			} else if check.Else != nil {
+				continue
+			}
+		default:
+			continue
+		}
+		rest := &ast.BlockStmt{List: list[i+1:]}
 		switch {
-		case c == nil:
-		case op == token.EQL && leaves(check.Body) && i < len(list): // success leaves; all else goes around
-			if i+1 < len(list) && leaves(&ast.BlockStmt{List: list[i+1:]}) {
+		case success != nil && leaves(success) && !leaves(failure): // all else goes around
+			if leaves(rest) && !continues(failure) {
 				return nil, nil // it never goes around
 			}
 			return c, obj
-		case op == token.NEQ && continues(check.Body) && leaves(stmt.Body):
+		case success == nil && continues(failure) && leaves(rest):
 			return c, obj
 		}
 	}
@@ -95,7 +139,7 @@ func retried(pass *analysis.Pass, stmt *ast.ForStmt) (*ast.CallExpr, types.Objec
 
 // fallible returns the call of an assignment whose last value is an error, and the variable of that.
 func fallible(pass *analysis.Pass, a *ast.AssignStmt) (*ast.CallExpr, types.Object) {
-	if len(a.Rhs) != 1 {
+	if a == nil || len(a.Rhs) != 1 {
 		return nil, nil
 	}
 	call, ok := a.Rhs[0].(*ast.CallExpr)
@@ -124,8 +168,16 @@ func against(pass *analysis.Pass, cond ast.Expr, obj types.Object) token.Token {
 	return b.Op
 }
 
+// unless reports whether a loop's condition is, or demands, that obj is an error.
+func unless(pass *analysis.Pass, cond ast.Expr, obj types.Object) bool {
+	if b, ok := cond.(*ast.BinaryExpr); ok && b.Op == token.LAND {
+		return unless(pass, b.X, obj) || unless(pass, b.Y, obj)
+	}
+	return against(pass, cond, obj) == token.NEQ
+}
+
 func last(b *ast.BlockStmt) ast.Stmt {
-	if len(b.List) == 0 {
+	if b == nil || len(b.List) == 0 {
 		return nil
 	}
 	return b.List[len(b.List)-1]
@@ -142,7 +194,20 @@ func leaves(b *ast.BlockStmt) bool {
 	return false
 }
 
+// continues reports whether a block ends by going around.
 func continues(b *ast.BlockStmt) bool {
 	s, ok := last(b).(*ast.BranchStmt)
-	return ok && s.Tok == token.CONTINUE
+	return ok && s.Tok == token.CONTINUE && s.Label == nil
+}
+
+// walkWithin is walk without the bodies of function literals.
+func walkWithin(root ast.Node, visit func(n ast.Node, around []ast.Node)) {
+	walk(root, func(n ast.Node, around []ast.Node) {
+		for _, a := range around {
+			if _, ok := a.(*ast.FuncLit); ok {
+				return
+			}
+		}
+		visit(n, around)
+	})
 }

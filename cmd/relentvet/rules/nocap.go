@@ -10,36 +10,31 @@ import (
 // NoCap finds retry loops that nothing ends but success (R4).
 var NoCap = &analysis.Analyzer{Name: "retrynocap", Doc: "find retry loops that nothing ends but success", Run: func(pass *analysis.Pass) (any, error) {
 	loops(pass, func(l loop, _ []ast.Node) {
-		if l.Cond != nil || varies(pass, l) {
+		byError := l.cond != nil && against(pass, l.cond, l.failed) == token.NEQ
+		if l.ranged || l.cond != nil && !byError || varies(pass, l) || judges(pass, l) {
 			return
 		}
-		exits := 0
-		within(l.Body, func(n ast.Node) {
+		out := 0
+		if byError {
+			out++
+		}
+		within(l.body, func(n ast.Node) {
 			switch n := n.(type) {
 			case *ast.ReturnStmt, *ast.SelectStmt:
-				exits++
+				out++
 			case *ast.BranchStmt:
 				if n.Tok != token.CONTINUE {
-					exits++
+					out++
 				}
 			case *ast.CallExpr:
-				if endsProgram(pass, n) {
-					exits++
+				if endsProgram(n) {
+					out++
 				}
 			}
 		})
-		if exits == 1 { // the success
+		if out == 1 { // the success
 			pass.Reportf(l.Pos(), "retry loop without a cap: while the call fails it goes around for ever; bound the attempts or the time, or use retry.Do with MaxAttempts or MaxElapsed (R4)")
 		}
 	})
 	return nil, nil
 }}
-
-func endsProgram(pass *analysis.Pass, n *ast.CallExpr) bool {
-	switch called(pass, n) {
-	case "os.Exit", "log.Fatal", "log.Fatalf", "log.Fatalln", "(*testing.common).Fatal", "(*testing.common).Fatalf":
-		return true
-	}
-	id, ok := n.Fun.(*ast.Ident)
-	return ok && id.Name == "panic"
-}

@@ -2,7 +2,6 @@ package rules
 
 import (
 	"go/ast"
-	"go/constant"
 	"regexp"
 
 	"golang.org/x/tools/go/analysis"
@@ -12,22 +11,15 @@ var keyed = regexp.MustCompile(`(?i)idempotency|request-?id|client-?order`)
 
 // Post finds POST requests without a key whose policy says that they may run twice (R11).
 var Post = &analysis.Analyzer{Name: "retrypost", Doc: "find POST without an idempotency key under Idempotent: true", Run: func(pass *analysis.Pass) (any, error) {
-	bodies(pass, func(body *ast.BlockStmt, policy ast.Expr) {
-		if !idempotent(policy) {
+	bodies(pass, func(b body) {
+		if !isTrue(fields(b.policy)["Idempotent"]) {
 			return
 		}
 		var post ast.Node
 		key := false
-		within(body, func(n ast.Node) {
-			switch called(pass, n) {
-			case "net/http.Post", "net/http.PostForm", "(*net/http.Client).Post", "(*net/http.Client).PostForm":
+		within(b.BlockStmt, func(n ast.Node) {
+			if posts(pass, n) {
 				post = n
-			case "net/http.NewRequest", "net/http.NewRequestWithContext":
-				for _, a := range n.(*ast.CallExpr).Args[:2] {
-					if v := pass.TypesInfo.Types[a].Value; v != nil && v.Kind() == constant.String && constant.StringVal(v) == "POST" {
-						post = n
-					}
-				}
 			}
 			if lit, ok := n.(*ast.BasicLit); ok {
 				key = key || keyed.MatchString(lit.Value)
@@ -40,19 +32,16 @@ var Post = &analysis.Analyzer{Name: "retrypost", Doc: "find POST without an idem
 	return nil, nil
 }}
 
-// idempotent reports whether a policy is written here and says so.
-func idempotent(policy ast.Expr) bool {
-	if u, ok := policy.(*ast.UnaryExpr); ok {
-		policy = u.X
-	}
-	lit, ok := policy.(*ast.CompositeLit)
-	if !ok {
-		return false
-	}
-	for _, e := range lit.Elts {
-		if kv, ok := e.(*ast.KeyValueExpr); ok && text(kv.Key) == "Idempotent" {
-			v, ok := kv.Value.(*ast.Ident)
-			return ok && v.Name == "true"
+// posts reports whether a call sends or makes a POST request.
+func posts(pass *analysis.Pass, n ast.Node) bool {
+	switch called(pass, n) {
+	case "net/http.Post", "net/http.PostForm", "(*net/http.Client).Post", "(*net/http.Client).PostForm":
+		return true
+	case "net/http.NewRequest", "net/http.NewRequestWithContext":
+		for _, a := range n.(*ast.CallExpr).Args[:2] {
+			if method, _ := constantString(pass, a); method == "POST" {
+				return true
+			}
 		}
 	}
 	return false

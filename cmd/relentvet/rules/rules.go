@@ -6,4 +6,4 @@ package rules
 import "golang.org/x/tools/go/analysis"
 
 // All holds the rules.
-var All = []*analysis.Analyzer{NoCap, NoDelay, Sleep, Defer, Nested, Shadow, Verb, State, Post}
+var All = []*analysis.Analyzer{NoCap, NoDelay, Sleep, Hint, Defer, Leak, Nested, Shadow, Verb, Class, State, Shared, Batch, Post, Overlap}

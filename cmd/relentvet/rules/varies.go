@@ -3,14 +3,33 @@ package rules
 import (
 	"go/ast"
 	"go/types"
+	"regexp"
 
 	"golang.org/x/tools/go/analysis"
 )
 
-// varies reports whether a loop changes what its call is made with: then it is another call each time, and no retry.
+var moves = regexp.MustCompile(`(?i)^(next|read|scan|recv|receive|accept|pop|take|dequeue|fetchmessage|decode|unmarshal|parse|prompt|input|ask|pick|choose|random|rand|generate|gen|uuid|new)`)
+
+// varies reports whether a loop calls something else each time, and so does not retry: it changes what the call is made with, or
+// the call's name says that it takes the next of something.
 func varies(pass *analysis.Pass, l loop) (other bool) {
+	changed := changedIn(pass, l.Stmt)
+	ast.Inspect(l.call, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.Ident:
+			other = other || changed[pass.TypesInfo.ObjectOf(n)]
+		case *ast.CallExpr:
+			other = other || moves.MatchString(text(n.Fun))
+		}
+		return true
+	})
+	return other
+}
+
+// changedIn returns the variables that a statement sets, those it declares included.
+func changedIn(pass *analysis.Pass, s ast.Stmt) map[types.Object]bool {
 	changed := map[types.Object]bool{}
-	within(l.ForStmt, func(n ast.Node) {
+	within(s, func(n ast.Node) {
 		switch n := n.(type) {
 		case *ast.AssignStmt:
 			for _, x := range n.Lhs {
@@ -18,15 +37,16 @@ func varies(pass *analysis.Pass, l loop) (other bool) {
 			}
 		case *ast.IncDecStmt:
 			changes(pass, changed, n.X)
+		case *ast.RangeStmt:
+			changes(pass, changed, n.Key)
+			changes(pass, changed, n.Value)
+		case *ast.ValueSpec:
+			for _, id := range n.Names {
+				changes(pass, changed, id)
+			}
 		}
 	})
-	ast.Inspect(l.call, func(n ast.Node) bool {
-		if id, ok := n.(*ast.Ident); ok && changed[pass.TypesInfo.ObjectOf(id)] {
-			other = true
-		}
-		return true
-	})
-	return other
+	return changed
 }
 
 // changes notes the variable that x is part of.

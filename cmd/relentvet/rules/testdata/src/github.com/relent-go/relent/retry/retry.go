@@ -4,11 +4,25 @@ package retry
 import (
 	"context"
 	"iter"
+	"time"
 )
 
 type Source interface{ Current() *Policy }
 
-type Policy struct{ Idempotent bool }
+type Class uint8
+
+const (
+	Ambiguous Class = iota
+	Transient
+	Throttled
+	Permanent
+)
+
+type Policy struct {
+	Idempotent     bool
+	AttemptTimeout time.Duration
+	Classify       func(error) Class
+}
 
 func (p *Policy) Current() *Policy { return p }
 

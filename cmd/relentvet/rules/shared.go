@@ -1,0 +1,66 @@
+package rules
+
+import (
+	"go/ast"
+	"go/types"
+	"regexp"
+	"strings"
+
+	"golang.org/x/tools/go/analysis"
+)
+
+// changing are types whose values change as they are asked for the next wait or number, and are not safe for concurrent use.
+var changing = regexp.MustCompile(`^(\*?github\.com/cenkalti/backoff(/v\d+)?\.(ExponentialBackOff|BackOff)|\*math/rand(/v2)?\.Rand)$`)
+
+// Shared finds backoffs and sources of random numbers that all calls share (R18).
+var Shared = &analysis.Analyzer{Name: "retryshared", Doc: "find package variables with a changing backoff or an unguarded random source", Run: func(pass *analysis.Pass) (any, error) {
+	used := map[types.Object]*ast.Ident{} // each variable, and where it is used first
+	for _, file := range pass.Files {
+		if inTest(pass, file) || pass.Pkg.Name() == "main" {
+			continue
+		}
+		for _, d := range file.Decls {
+			f, ok := d.(*ast.FuncDecl)
+			if !ok || f.Body == nil || f.Recv == nil && f.Name.Name == "init" || guarded(f.Body) || !delays(f) {
+				continue
+			}
+			ast.Inspect(f.Body, func(n ast.Node) bool {
+				if id, ok := n.(*ast.Ident); ok {
+					v, ok := pass.TypesInfo.Uses[id].(*types.Var)
+					if ok && v.Parent() == pass.Pkg.Scope() && changing.MatchString(v.Type().String()) && used[v] == nil {
+						used[v] = id
+					}
+				}
+				return true
+			})
+		}
+	}
+	for v, id := range used {
+		pass.Reportf(id.Pos(), "%s is shared by all calls, and %s is not safe for concurrent use: calls at once race, and reset or lengthen each other's waits; make one for each call (R18)", v.Name(), strings.TrimPrefix(v.Type().String(), "*"))
+	}
+	return nil, nil
+}}
+
+// delays reports whether a function has to do with waiting before a retry, by the names in it.
+func delays(f *ast.FuncDecl) (found bool) {
+	ast.Inspect(f, func(n ast.Node) bool {
+		if id, ok := n.(*ast.Ident); ok && waiting.MatchString(id.Name) {
+			found = true
+		}
+		return true
+	})
+	return found
+}
+
+var waiting = regexp.MustCompile(`(?i)backoff|jitter|delay|retry|sleep`)
+
+// guarded reports whether a body locks something.
+func guarded(body ast.Node) (found bool) {
+	ast.Inspect(body, func(n ast.Node) bool {
+		if s, ok := n.(*ast.SelectorExpr); ok && s.Sel.Name == "Lock" {
+			found = true
+		}
+		return true
+	})
+	return found
+}

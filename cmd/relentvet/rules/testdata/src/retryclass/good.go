@@ -1,0 +1,22 @@
+package retryclass
+
+import (
+	"errors"
+
+	"github.com/relent-go/relent/retry"
+)
+
+var errBusy = errors.New("busy")
+
+var looks = &retry.Policy{Classify: func(err error) retry.Class {
+	if errors.Is(err, errBusy) {
+		return retry.Transient
+	}
+	return retry.Ambiguous
+}}
+
+var never = &retry.Policy{Classify: func(error) retry.Class { return retry.Permanent }}
+
+func classify(error) retry.Class { return retry.Transient }
+
+var named = &retry.Policy{Classify: classify}
