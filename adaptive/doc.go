@@ -43,10 +43,11 @@
 //
 // One of five stops is carried out until the retries of the others are found not to pay, or the outage has lasted for 30 s. While they are
 // found to pay, none is: the guard.
+// The others go on as configured.
 //
 // In plain words: a model that is wrong about chances, and one that is right about them and stops the wrong calls, are both found
-// out by what the retries earn that it advised against, and by what those pay that wait in vain. Those that wait in an outage at the same time end together,
-// so one of them counts for all. In Shadow all are watched, so what stops would cost is known before they begin.
+// out by what the retries earn that it advised against. Those that wait in an outage at the same time end together, so one of them counts for
+// all. In Shadow all are watched, so what stops would cost is known before they begin.
 //
 // # Promotion
 //

@@ -217,7 +217,7 @@ func (m *model) observe(r *result) {
 	m.turn(r)
 }
 
-// testify tells the guard what a retry earned, or one that waited in vain, that was advised against. Those that wait in an outage at the same time share its
+// testify tells the guard what a retry earned that was advised against. Those that wait in an outage at the same time share its
 // end, so one of them stands for all: the next that counts was advised upon after this one was over.
 func (m *model) testify(earned, advised float64, amid bool) {
 	if amid {

@@ -236,8 +236,13 @@ func (m *model) decide(q *ask, a *retry.Attempt, t *Terms, control bool, u float
 			note |= amid
 		}
 	}
-	if !active || s.by != Model || q.hint > 0 {
-		return note, nil // who names a time knows it better
+	switch {
+	case !active || s.by != Model:
+		return note, nil
+	case q.hint > 0: // who names a time knows it better
+		return note, nil
+	case s.stop && t.uses(Stops): // left away: what it earns as configured is what the guard must know, and parked it would pay for its wait
+		return note, nil
 	}
 	if t.uses(Waits) && !s.stop {
 		a.Wait = duration(m.wait(q, s, u))

@@ -57,10 +57,6 @@ func (m *model) ready(w *waiter, a *retry.Attempt, t *Terms, control bool) (agai
 	if w.note&waiting != 0 && Mode(m.mode.Load()) == Active && m.leads(control, true, t) == Model {
 		more, end := m.hold(w, t)
 		if end {
-			if w.note&against != 0 && w.lever < m.pressure.open {
-				advised := m.since(a.At)
-				m.testify(-t.delayCost(a.Policy)*(m.at-advised), advised, true)
-			}
 			m.left(w)
 			return 0, &Stopped{m.name, 1 - m.belief[w.group].down - t.cost(), m.belief[w.group].down}
 		}

@@ -376,29 +376,21 @@ func TestThoseWhoWaitTogetherAreOneWitness(t *testing.T) {
 	}
 }
 
-// One that waits in vain although it was advised against is a witness, too: it paid for its wait. One that pressure ended is none.
-func TestWaitingInVainIsAWitness(t *testing.T) {
-	for _, test := range []struct {
-		name  string
-		note  uint64
-		lever float64
-		want  uint64
-	}{
-		{"advised against", waiting | against | amid, 0, 1},
-		{"advised", waiting, 0, 0},
-		{"ended by pressure", waiting | against | amid, 1, 0},
-	} {
+// A stop that is left away goes on as configured: it keeps the configured wait, and does not park.
+func TestAStopLeftAwayIsAsConfigured(t *testing.T) {
+	for _, without := range []Levers{0, Stops} {
 		c := newCrowd(1, 60)
-		c.m.belief[available].down = mostBelief
-		at := day.Add(20 * time.Second)
-		c.m.at, c.m.heard, c.m.started = c.m.since(at), c.m.since(at), c.m.since(at)
-		w := waiter{retry: 1, left: .1, note: test.note, lever: test.lever}
-		a := &retry.Attempt{Policy: &retry.Policy{MaxElapsed: 10 * time.Second}, At: at.Add(-8 * time.Second), Begins: at}
-		if _, stop := c.m.ready(&w, a, &Terms{}, false); stop == nil {
-			t.Fatalf("%s: it goes on", test.name)
+		before := c.m.waiters[available]
+		q := benchAsk()
+		q.left = .01 // no time for anything
+		c.m.belief[available].down = .9
+		a := &retry.Attempt{At: day.Add(2 * time.Second), Wait: 7 * time.Second}
+		for c.m.guard.lets(a.Call) || control(a.Call) {
+			a.Call++
 		}
-		if g := c.m.guard; g.observed != test.want || test.want > 0 && math.Abs(g.earned+.4) > 1e-9 {
-			t.Errorf("%s: %d counted, earned %v; want %d, and -0.4 for 8 s", test.name, g.observed, g.earned, test.want)
+		note, stop := c.m.decide(&q, a, &Terms{Without: without}, false, .5)
+		if stop != nil || a.Wait != 7*time.Second || note&against == 0 || (note&waiting != 0) != (without == Stops) || (c.m.waiters[available] > before) != (without == Stops) {
+			t.Errorf("without %d: %v, wait %v, note %x", without, stop, a.Wait, note)
 		}
 	}
 }
