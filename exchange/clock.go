@@ -30,7 +30,9 @@ const drift = 10_000
 
 // Observe learns the venue's time from an answer. sent and received are this machine's, with their monotonic readings;
 // server is what the venue wrote in between, cut off to a multiple of resolution (1 s in a Date header). A time that
-// contradicts what was heard before replaces it. It says whether the answer was used.
+// contradicts what was heard before does not replace it: either may be wrong, and the bounds hold both until another answer
+// says which. So one answer with a wrong time, such as an error page of a proxy, proves nothing to be over. It says whether
+// the answer was used.
 func (c *Clock) Observe(sent, received, server time.Time, resolution time.Duration) bool {
 	took := received.Sub(sent)
 	if server.IsZero() || resolution < 0 || took < 0 || took > maxWait {
@@ -41,9 +43,10 @@ func (c *Clock) Observe(sent, received, server time.Time, resolution time.Durati
 	defer c.mu.Unlock()
 	if !c.at.IsZero() && received.Sub(c.at) >= 0 {
 		l, h := c.bounds(received)
-		l, h = latest(low, l), earliest(high, h)
-		if !l.After(h) {
-			low, high = l, h
+		if low.After(h) || high.Before(l) {
+			low, high = earliest(low, l), latest(high, h)
+		} else {
+			low, high = latest(low, l), earliest(high, h)
 		}
 	} else if !c.at.IsZero() {
 		return false // an answer that was overtaken

@@ -44,8 +44,17 @@ func TestClock(t *testing.T) {
 			time.Sleep(time.Duration(rand.IntN(3000)) * time.Millisecond)
 			check(time.Second)
 		}
-		// A venue that sets its clock is believed.
-		c.Observe(time.Now(), time.Now(), time.Now().Add(time.Hour), 0)
+		// One answer with a wrong time moves neither bound away from the truth, and the next one mends it.
+		for _, wrong := range []time.Duration{time.Hour, -time.Hour} {
+			c.Observe(time.Now(), time.Now(), time.Now().Add(wrong), 0)
+			check(time.Hour)
+			observe(20*time.Millisecond, time.Millisecond)
+			check(11 * time.Millisecond)
+		}
+		// A venue that sets its clock is believed when it says so twice.
+		for range 2 {
+			c.Observe(time.Now(), time.Now(), time.Now().Add(time.Hour), 0)
+		}
 		if now, _, _ := c.Now(); now.Sub(time.Now()).Round(time.Second) != time.Hour {
 			t.Errorf("after a jump: %v ahead; want an hour", now.Sub(time.Now()))
 		}

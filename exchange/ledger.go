@@ -169,6 +169,14 @@ func (l *ledger) room(m moment, lack float64) time.Duration {
 	return maxWait
 }
 
+// holds returns for how long a cost that is booked now is booked where the venue will count it.
+func (l *ledger) holds(m moment) time.Duration {
+	if l.form == fixed {
+		return m.holds(l.window, l.high)
+	}
+	return arrival
+}
+
 // take books a cost. The ledger has been turned.
 func (l *ledger) take(m moment, s share, cancel bool, cost, ramp float64) part {
 	p := part{ledger: l, cost: cost, window: l.book.window, share: s}
@@ -236,6 +244,19 @@ func (l *ledger) correct(m moment, p *part, used float64, server time.Time) {
 		}
 	default:
 		l.level = max(l.level, used)
+	}
+}
+
+// late books the cost of a request in the windows after those that it was booked in, up to that of its answer: it may have
+// taken longer to arrive than was allowed for.
+func (l *ledger) late(m moment, p *part, answered time.Time) {
+	if l.form != fixed {
+		return
+	}
+	l.turn(m)
+	for last := min(floor(answered, l.window), l.high); p.high < last; {
+		p.high++
+		l.at(p.high).used += p.cost
 	}
 }
 

@@ -46,6 +46,11 @@ func (l *Limits) refuse(ctx context.Context, m moment, short *ledger, wait, most
 	if wait <= most && (!ok || deadline.Sub(m.local) >= wait) {
 		return nil
 	}
+	return l.limited(short, wait)
+}
+
+// limited is the refusal for want of room in a ledger.
+func (l *Limits) limited(short *ledger, wait time.Duration) error {
 	return &LimitError{
 		Venue: l.Profile.Exchange, Limit: l.Profile.draws[short.key.draw].limit.ID, Reason: ErrLimited, After: min(wait, maxWait),
 	}

@@ -141,6 +141,7 @@ type grant struct {
 	parts []part
 	few   [4]part // the place of parts, mostly
 	taken bool
+	holds time.Time // until then what was taken is booked where the venue will count it
 }
 
 // reserve takes what a request costs from all its ledgers, and waits for it if it must.
@@ -255,12 +256,40 @@ func (l *Limits) take(m moment, r *request, g *grant) (wait time.Duration, short
 	if wait > 0 {
 		return wait, short
 	}
+	holds := maxWait
 	for i := range g.parts {
 		p := &g.parts[i]
 		*p = p.ledger.take(m, s, cancel, p.cost, l.back(m, p.ledger))
+		holds = min(holds, p.ledger.holds(m))
 	}
-	g.taken = len(g.parts) > 0
+	g.taken, g.holds = len(g.parts) > 0, m.local.Add(holds)
 	return 0, nil
+}
+
+// depart is asked directly before a request is sent. If what was reserved for it was booked too long ago, because somebody
+// took their time meanwhile, it is booked anew where the venue will count it, or else the request must not go.
+func (l *Limits) depart(now time.Time, r *request, g *grant) error {
+	if !g.taken || now.Before(g.holds) {
+		return nil
+	}
+	m := l.when(now)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.giveBack(g)
+	if wait, short := l.take(m, r, g); wait > 0 {
+		return l.limited(short, wait)
+	}
+	return nil
+}
+
+// giveBack undoes what was taken. l.mu is held.
+func (l *Limits) giveBack(g *grant) {
+	g.taken = false
+	for i := range g.parts {
+		p := &g.parts[i]
+		p.ledger.giveBack(p)
+	}
+	l.wake()
 }
 
 // settle ends a grant: what was not sent is given back, once.
@@ -270,12 +299,7 @@ func (l *Limits) settle(g *grant, sent bool) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	g.taken = false
-	for i := range g.parts {
-		p := &g.parts[i]
-		p.ledger.giveBack(p)
-	}
-	l.wake()
+	l.giveBack(g)
 }
 
 // steps are the parts of a target that are let back in after a ban, window by window.

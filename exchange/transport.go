@@ -155,7 +155,6 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		return nil, x.refused(err)
 	}
-	sent := time.Now()
 	resp, err := t.base().RoundTrip(&x.c.req)
 	if err == nil && resp == nil {
 		err = errNoResponse
@@ -163,7 +162,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, x.failed(err)
 	}
-	x.answered(resp, sent, time.Now())
+	x.answered(resp, x.sent, time.Now())
 	return resp, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/relent-go/relent/retry"
 )
@@ -27,6 +28,7 @@ type trip struct {
 	learn string
 	g     grant
 	pass  pass
+	sent  time.Time
 	s     *Sending // of guarded requests
 	begun bool     // the Desk wants to hear the end
 	taken bool     // the body is ours, or the base's
@@ -106,6 +108,10 @@ func (x *trip) admit(ctx context.Context) error {
 		}
 	}
 	if err := t.bans.again(t.Profile.Exchange, t.Account); err != nil {
+		return err
+	}
+	x.sent = time.Now()
+	if err := t.limits.depart(x.sent, &x.r, &x.g); err != nil {
 		return err
 	}
 	x.prepare(ctx, rd.text)
@@ -236,6 +242,9 @@ func (x *trip) failed(err error) error {
 		if x.from.Context().Err() != nil {
 			x.v.Class = retry.DefaultClassify(err) // the caller's will
 		}
+	}
+	if sent {
+		x.t.limits.unanswered(&x.g)
 	}
 	x.finish(sent, false)
 	return retry.Mark(err, x.v.Class)

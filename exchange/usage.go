@@ -33,7 +33,8 @@ func newUsage(list []Usage) []usage {
 // correct raises the counts of what a request drew on to what the headers of its answer say. server is the venue's
 // time in it; received is this machine's.
 func (l *Limits) correct(g *grant, h http.Header, server, received time.Time) {
-	if len(g.parts) == 0 || len(l.Profile.usage) == 0 {
+	late := !received.Before(g.holds)
+	if len(g.parts) == 0 || len(l.Profile.usage) == 0 && !late {
 		return
 	}
 	m := l.when(received)
@@ -42,6 +43,9 @@ func (l *Limits) correct(g *grant, h http.Header, server, received time.Time) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if late {
+		l.late(m, g, server)
+	}
 	many := false
 	for i := range l.Profile.usage {
 		u := &l.Profile.usage[i]
@@ -69,6 +73,22 @@ func (l *Limits) correct(g *grant, h http.Header, server, received time.Time) {
 				l.unreadable(name)
 			}
 		}
+	}
+}
+
+// unanswered books a request until now that has got no answer: nobody says when the venue counted it.
+func (l *Limits) unanswered(g *grant) {
+	m := l.now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.late(m, g, m.venue)
+}
+
+// late books what took longer than was allowed for. l.mu is held.
+func (l *Limits) late(m moment, g *grant, answered time.Time) {
+	for i := range g.parts {
+		p := &g.parts[i]
+		p.ledger.late(m, p, answered)
 	}
 }
 
