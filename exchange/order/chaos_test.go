@@ -272,7 +272,7 @@ func (c trial) judge(r *rig, complain func(string, ...any)) {
 func TestInvariants(t *testing.T) {
 	seeds, intents := 3, 150
 	if os.Getenv("RELENT_SOAK") != "" {
-		seeds = 40 // more of them, and not longer: the cost of an intent grows with those before it
+		seeds = 40
 	}
 	for _, p := range profiles() {
 		t.Run(p.name, func(t *testing.T) {

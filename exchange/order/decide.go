@@ -57,15 +57,15 @@ func (m *Machine) decided(ctx context.Context, l *life) {
 
 // undecided plans to ask about what waits for a decision.
 func (m *Machine) undecided() {
-	for _, o := range m.Orders(false) {
-		if o.State != Parked && o.State != Breach {
-			continue
+	var list []*life
+	m.mu.Lock()
+	for _, l := range m.byID {
+		if o := l.order(); o.State == Parked || o.State == Breach && !o.Closed {
+			list = append(list, l)
 		}
-		m.mu.Lock()
-		l := m.byID[o.Intent.ID]
-		m.mu.Unlock()
-		if l != nil {
-			m.plan(l, 0)
-		}
+	}
+	m.mu.Unlock()
+	for _, l := range list {
+		m.plan(l, 0)
 	}
 }

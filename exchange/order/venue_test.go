@@ -106,6 +106,7 @@ type venue struct {
 	feeIn  string                  // asset; empty: it is taken of what is bought, and not told
 
 	mu       sync.Mutex
+	index    index           // guarded by mu, as is all below
 	orders   []*held         // guarded by mu, as is all below
 	sends    []sending       // that the desk let go
 	told     map[string]bool // by client id: the machine has been shown the order
@@ -250,10 +251,7 @@ func (v *venue) dispatch(o *order.Intent, s *exchange.Sending, t trip) <-chan re
 func (v *venue) accept(o *order.Intent, t trip) result {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for _, h := range v.orders {
-		if h.wire != o.Wire {
-			continue
-		}
+	for _, h := range v.of(o.Wire) {
 		open := !closed(h.now().status)
 		switch {
 		case v.dedupe == exchange.DedupeReturns:
@@ -377,8 +375,8 @@ func (v *venue) Query(ctx context.Context, r order.Ref) (order.Report, error) {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for _, h := range slices.Backward(v.orders) {
-		if c := h.at(seen); h.wire == r.Wire && c != nil && !(v.blind && closed(c.status)) {
+	for _, h := range slices.Backward(v.of(r.Wire)) {
+		if c := h.at(seen); c != nil && !(v.blind && closed(c.status)) {
 			if v.told == nil {
 				v.told = make(map[string]bool)
 			}
@@ -391,7 +389,7 @@ func (v *venue) Query(ctx context.Context, r order.Ref) (order.Report, error) {
 	return order.Report{}, order.ErrNotFound
 }
 
-func (v *venue) list(ctx context.Context, what string, want func(*held, *change) bool) ([]order.Report, error) {
+func (v *venue) list(ctx context.Context, what, symbol string, want func(*held, *change) bool) ([]order.Report, error) {
 	seen, err := v.look(ctx, what)
 	if err != nil {
 		return nil, err
@@ -399,7 +397,7 @@ func (v *venue) list(ctx context.Context, what string, want func(*held, *change)
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	var list []order.Report
-	for _, h := range v.orders {
+	for _, h := range v.in(symbol) {
 		if c := h.at(seen); c != nil && want(h, c) {
 			r := v.show(h, c)
 			r.Fills = nil
@@ -409,12 +407,12 @@ func (v *venue) list(ctx context.Context, what string, want func(*held, *change)
 	return list, nil
 }
 
-func (v *venue) Open(ctx context.Context, _ string) ([]order.Report, error) {
-	return v.list(ctx, "open", func(_ *held, c *change) bool { return !closed(c.status) })
+func (v *venue) Open(ctx context.Context, symbol string) ([]order.Report, error) {
+	return v.list(ctx, "open", symbol, func(_ *held, c *change) bool { return !closed(c.status) })
 }
 
-func (v *venue) Finished(ctx context.Context, _ string, since time.Time) ([]order.Report, error) {
-	return v.list(ctx, "finished", func(_ *held, c *change) bool { return closed(c.status) && !c.at.Add(v.skew).Before(since) })
+func (v *venue) Finished(ctx context.Context, symbol string, since time.Time) ([]order.Report, error) {
+	return v.list(ctx, "finished", symbol, func(_ *held, c *change) bool { return closed(c.status) && !c.at.Add(v.skew).Before(since) })
 }
 
 func (v *venue) Fills(ctx context.Context, symbol string, since time.Time) ([]order.Fill, error) {
@@ -425,9 +423,9 @@ func (v *venue) Fills(ctx context.Context, symbol string, since time.Time) ([]or
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	var list []order.Fill
-	for _, h := range v.orders {
+	for _, h := range v.in(symbol) {
 		for _, f := range h.fills {
-			if f.Symbol == symbol && !f.At.Before(since) && !f.At.Add(-v.skew).After(seen) {
+			if !f.At.Before(since) && !f.At.Add(-v.skew).After(seen) {
 				list = append(list, f)
 			}
 		}
@@ -445,7 +443,11 @@ func (v *venue) Holding(ctx context.Context, symbol string, fresh bool) (order.D
 	defer v.mu.Unlock()
 	sum := v.base
 	base, _ := v.pair(symbol)
-	for _, h := range v.orders {
+	orders := v.orders
+	if !v.spot {
+		orders = v.in(symbol)
+	}
+	for _, h := range orders {
 		for _, f := range h.fills {
 			of, quote := v.pair(f.Symbol)
 			q, paid := f.Quantity, f.Quantity+"00" // at a price of 100; quantities in tests are whole
@@ -453,7 +455,6 @@ func (v *venue) Holding(ctx context.Context, symbol string, fresh bool) (order.D
 				q, paid = order.Decimal("").Sub(q), order.Decimal("").Sub(paid)
 			}
 			switch {
-			case !v.spot && f.Symbol != symbol:
 			case !v.spot, base == of:
 				sum = sum.Add(q)
 			case base == quote:
@@ -503,8 +504,8 @@ func (v *venue) Cancel(ctx context.Context, r order.Ref, command string) error {
 	if v.cancelAs != nil {
 		verdict = *v.cancelAs
 	} else {
-		for _, h := range v.orders {
-			if h.wire == r.Wire && !closed(h.now().status) {
+		for _, h := range v.of(r.Wire) {
+			if !closed(h.now().status) {
 				v.alter(h, event{status: order.StatusCanceled})
 				verdict, err = exchange.Verdict{Outcome: exchange.NoOrder}, nil
 			}
@@ -530,8 +531,8 @@ func (v *venue) Amend(ctx context.Context, r order.Ref, command string, t order.
 	var report order.Report
 	err := errRefused
 	v.mu.Lock()
-	for _, h := range v.orders {
-		if h.wire == r.Wire && apply && !closed(h.now().status) {
+	for _, h := range v.of(r.Wire) {
+		if apply && !closed(h.now().status) {
 			next := *h.now()
 			next.at, next.terms = time.Now(), t
 			h.changes = append(h.changes, next)
@@ -547,13 +548,31 @@ func (v *venue) Amend(ctx context.Context, r order.Ref, command string, t order.
 }
 
 // truth returns what the venue has under a client id.
-func (v *venue) truth(wire string) (list []*held) {
+func (v *venue) truth(wire string) []*held {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for _, h := range v.orders {
-		if h.wire == wire {
-			list = append(list, h)
-		}
-	}
-	return list
+	return slices.Clone(v.of(wire))
 }
+
+// An index finds orders, so that the cost of one does not grow with those before it.
+type index struct {
+	done             int // orders that are in it
+	byWire, bySymbol map[string][]*held
+}
+
+// indexed brings the index up to date. It needs mu.
+func (v *venue) indexed() *index {
+	x := &v.index
+	if x.byWire == nil || x.done > len(v.orders) {
+		*x = index{byWire: make(map[string][]*held), bySymbol: make(map[string][]*held)}
+	}
+	for _, h := range v.orders[x.done:] {
+		symbol := h.now().terms.Symbol
+		x.byWire[h.wire], x.bySymbol[symbol] = append(x.byWire[h.wire], h), append(x.bySymbol[symbol], h)
+	}
+	x.done = len(v.orders)
+	return x
+}
+
+func (v *venue) of(wire string) []*held   { return v.indexed().byWire[wire] }
+func (v *venue) in(symbol string) []*held { return v.indexed().bySymbol[symbol] }
