@@ -39,6 +39,9 @@ var kinds = map[string]string{
 // bare is what browsers do not need: indentation, and lines that are comments.
 var bare = regexp.MustCompile(`(?m)^[ \t]+(//.*\n)?|^//.*\n`)
 
+// tight is white space that styles do not need. They have none of these signs in texts.
+var tight = regexp.MustCompile(`\s*([{};,])\s*|(:) `)
+
 func newAssets() *assets {
 	a := &assets{by: map[string]asset{}}
 	sum := sha256.New()
@@ -47,6 +50,9 @@ func newAssets() *assets {
 		if kind := kinds[path.Ext(name)]; !d.IsDir() && kind != "" {
 			plain, _ := fs.ReadFile(root, name)
 			plain = bare.ReplaceAll(plain, nil)
+			if path.Ext(name) == ".css" {
+				plain = tight.ReplaceAll(plain, []byte("$1$2"))
+			}
 			sum.Write(plain)
 			a.by[name] = asset{kind, plain, pack(plain)}
 		}

@@ -77,7 +77,8 @@ func TestSchemas(t *testing.T) {
 	w.chatter(20)
 	w.change(func(v *control.View) {
 		v.Instances = []control.InstanceView{{Name: "tokyo-1", Connected: true, Seen: time.Now(), Version: "v1"}}
-		v.Stops = []control.StopView{{Scope: "global", State: "drain", Epoch: 2, Actor: "a", Since: time.Now(), Expires: time.Now().Add(time.Hour), Ramp: .5}}
+		v.Stops = []control.StopView{{Scope: "global", State: "drain", Epoch: 2, Actor: "a", Since: time.Now(), Expires: time.Now().Add(time.Hour), Ramp: .5},
+			{Scope: "global", State: "stopped", Drill: true, Since: time.Now(), Reached: 1, Processes: 2, Took: time.Millisecond}}
 	})
 	res, err := http.Get(url + "/api/v1/stream")
 	if err != nil {

@@ -35,11 +35,22 @@ export function Header() {
 	</header>`;
 }
 
+// The configuration of the server: that it was refused, is not in force everywhere, or has just changed.
+function Config() {
+	const c = topics.overview.value?.config, all = list('instances');
+	if (!c) return null;
+	const since = ago(c.loaded, now.value) + ' ago', fresh = now.value - Date.parse(c.loaded) < 6e4, [first, ...rest] = c.errors || [];
+	const away = all.filter(i => c.hash && !fresh && i.connected && i.config && i.config !== c.hash);
+	const [css, title, text, more] = !c.good ? ['ramp', 'Configuration refused', rest.length ? html`<details><summary>${first}, and ${rest.length} more</summary>${rest.map(e => html`<p>${e}</p>`)}</details>` : first, c.reloads ? 'that of ' + since + ' stays in force' : 'none is in force']
+		: away.length ? ['ramp', 'Configurations differ', away.length + ' of ' + all.length + ' instances have another one: ' + away.slice(0, 3).map(i => i.name).join(', ')]
+		: fresh && c.reloads > 1 ? ['drill', 'Configuration changed', '', since] : [];
+	return css ? html`<div class="banner ${css}" id="config"><${Icon} name="warn" /><b>${title}</b><span class="why">${text}</span><small>${more}</small></div>` : null;
+}
+
 // In every view, while anything is stopped.
 export function Banner() {
 	const stops = list('stops').filter(s => s.state !== 'running' || s.ramp);
-	if (!stops.length) return null;
-	return html`<div class="banners">${stops.map(s => html`<div class="banner ${s.drill ? 'drill' : s.state === 'running' ? 'ramp' : ''}" key=${s.scope + (s.drill ? ' drill' : '')}>
+	return html`<div class="banners"><${Config} />${stops.map(s => html`<div class="banner ${s.drill ? 'drill' : s.state === 'running' ? 'ramp' : ''}" key=${s.scope + (s.drill ? ' drill' : '')}>
 		<${Icon} name="stop" /><b>${s.drill ? 'DRILL · ' : ''}${s.state === 'running' ? 'Releasing' : stateName(s.state)}</b><code>${s.scope}</code>
 		${s.ramp ? html`<span>${pct(s.ramp)} admitted</span><progress value=${s.ramp} max="1" aria-label="release" />` : ''}
 		${s.drill && s.processes ? html`<span class=${s.reached < s.processes ? 'bad' : ''}>reached ${s.reached} of ${s.processes} processes${s.took ? ', the last after ' + dur(s.took / 1e9) : ''}</span>` : ''}
