@@ -18,6 +18,8 @@ import (
 type Proxy struct {
 	Listen      string          `yaml:"listen" jsonschema_description:"address and port for requests; default 127.0.0.1:8480"`
 	Admin       string          `yaml:"admin" jsonschema_description:"address and port for health, metrics, dashboard and emergency stop; default 127.0.0.1:8481; beyond the loopback addresses it needs tokens"`
+	Cert        string          `yaml:"cert_file" check:"env" jsonschema_description:"PEM with the certificate for listen, and those between it and its root; with key_file listen speaks TLS; both are read again when they change"`
+	Key         string          `yaml:"key_file" check:"env" jsonschema_description:"PEM with the private key of cert_file"`
 	Tokens      string          `yaml:"tokens_file" check:"env" jsonschema_description:"of lines name:role:hash, for admin: see relent token"`
 	Hosts       []string        `yaml:"hosts" jsonschema_description:"names, with ports, under which browsers may reach admin, beside the loopback ones"`
 	Name        string          `yaml:"name" jsonschema_description:"of this proxy in Via, by which it finds loops; default a random one"`
@@ -82,6 +84,13 @@ func (l *loader) proxying(c *Content) {
 	if _, port, err := net.SplitHostPort(p.Admin); err == nil && p.Admin == p.Listen && port != "0" {
 		at := join("proxy", "admin")
 		l.note(l.valueOf(at), at, Contradiction, "%s is the same as listen: what steers the proxy has an address of its own", dotted(at))
+	}
+	if (p.Cert == "") != (p.Key == "") {
+		at, other := join("proxy", "cert_file"), "key_file"
+		if p.Cert == "" {
+			at, other = join("proxy", "key_file"), "cert_file"
+		}
+		l.note(l.keyOf(at), at, MissingRequired, "%s: it needs %s, too", dotted(at), other)
 	}
 	if p.Control != nil && p.Control.URL != "" {
 		at := join("proxy", "control", "url")

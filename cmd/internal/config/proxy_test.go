@@ -66,6 +66,17 @@ func TestDiffOfTheProxy(t *testing.T) {
 	}
 }
 
+// A certificate without its key is none, and the other way round.
+func TestCertificateNeedsKey(t *testing.T) {
+	for _, one := range []string{"cert_file", "key_file"} {
+		_, err := Parse("a.yaml", []byte("version: 1\npolicies: { a.b: { gates: [halt] } }\nproxy:\n  "+one+": x.pem\n  routes: [{ match: /, upstream: http://127.0.0.1:1, policy: a.b }]\n"), os.LookupEnv)
+		other := map[string]string{"cert_file": "key_file", "key_file": "cert_file"}[one]
+		if err == nil || !strings.Contains(err.Error(), "proxy."+one+": it needs "+other+", too") {
+			t.Errorf("%s alone: %v", one, err)
+		}
+	}
+}
+
 func TestSetStop(t *testing.T) {
 	file, err := Parse("a.yaml", []byte("version: 1\npolicies: { a.b: { gates: [halt] }, a.c: {} }\n"), os.LookupEnv)
 	if err != nil {

@@ -206,6 +206,9 @@ func (g *Gateway) rewrite(one *route) func(*httputil.ProxyRequest) {
 				h["X-Forwarded-For"] = p.In.Header["X-Forwarded-For"]
 			}
 			p.SetXForwarded()
+			if g.config.Cert != "" {
+				h.Set("X-Forwarded-Proto", "https") // net/http does not see TLS below what looks at the framing
+			}
 		} else {
 			h.Del("Accept-Encoding") // what comes compressed cannot be read
 			h.Del(retryhttp.DefaultAttemptHeader)

@@ -45,6 +45,10 @@ func (l *logged) String() string {
 	return l.text.String()
 }
 
+func newLog(to io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(to, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
 // fast is the beginning of configurations: policies that do not wait.
 const fast = `
 version: 1
@@ -79,7 +83,7 @@ func start(t testing.TB, text string, o Options) *proxied {
 func startFile(t testing.TB, name, text string, o Options) *proxied {
 	t.Helper()
 	p := &proxied{log: &logged{}}
-	o.Log = slog.New(slog.NewTextHandler(p.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	o.Log = newLog(p.log)
 	file, err := config.Parse(name, []byte(text), os.LookupEnv)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)

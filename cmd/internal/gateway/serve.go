@@ -3,6 +3,7 @@ package gateway
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -40,6 +41,12 @@ func (g *Gateway) Run(ctx context.Context, ready func(Address)) error {
 		return fmt.Errorf("listen: %w", err)
 	}
 	defer public.Close()
+	var secure *tls.Config
+	if g.config.Cert != "" {
+		if secure, err = (&certificate{cert: g.config.Cert, key: g.config.Key, log: g.log}).config(); err != nil {
+			return err
+		}
+	}
 	private, err := net.Listen("tcp", cmp.Or(g.config.Admin, DefaultAdmin))
 	if err != nil {
 		return fmt.Errorf("admin: %w", err)
@@ -68,7 +75,7 @@ func (g *Gateway) Run(ctx context.Context, ready func(Address)) error {
 	defer board.Close()
 	defer g.base.CloseIdleConnections()
 
-	g.places = newDoorman(public, cmp.Or(g.config.Connections, defaultConnections))
+	g.places = newDoorman(public, cmp.Or(g.config.Connections, defaultConnections), secure)
 	front := g.server(work)
 	back := dashboard.Server("", handler)
 	back.ErrorLog = front.ErrorLog

@@ -21,7 +21,8 @@ import (
 	"github.com/relent-go/relent/observe/audit"
 )
 
-func TestWebSocket(t *testing.T) {
+// repeater is an upstream that speaks through web sockets.
+func repeater(t *testing.T) string {
 	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, err := websocket.Accept(w, r, nil)
 		if err != nil {
@@ -36,8 +37,12 @@ func TestWebSocket(t *testing.T) {
 			}
 		}
 	}))
-	defer up.Close()
-	p := start(t, fast+section(up.URL, ", policy: api.call"), Options{})
+	t.Cleanup(up.Close)
+	return up.URL
+}
+
+func TestWebSocket(t *testing.T) {
+	p := start(t, fast+section(repeater(t), ", policy: api.call"), Options{})
 	c, _, err := websocket.Dial(t.Context(), p.url, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -187,6 +192,7 @@ func TestRunRefuses(t *testing.T) {
 		"listen is taken":  {strings.Replace(base, "listen: 127.0.0.1:0", "listen: "+taken.Addr().String(), 1), "listen: "},
 		"admin is taken":   {strings.Replace(base, "admin: 127.0.0.1:0", "admin: "+taken.Addr().String(), 1), "admin: "},
 		"no tokens":        {base + "  tokens_file: " + empty + "\n", "has no tokens"},
+		"no certificate":   {base + "  cert_file: " + empty + "\n  key_file: " + empty + "\n", "certificate " + empty},
 		"no audit":         {"audit: { dir: " + empty + "/x }\n" + base, "audit: "},
 		"no control token": {base + "  control: { url: http://127.0.0.1:1, token_file: /nowhere/at/all }\n", "control: "},
 		"empty token":      {base + "  control: { url: http://127.0.0.1:1, token_file: " + empty + " }\n", "must hold a token"},

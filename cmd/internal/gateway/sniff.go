@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"sync"
@@ -84,14 +85,15 @@ func (c *sniffed) CloseWrite() error {
 // A doorman is a listener with a number of places: while they are taken, nobody is let in.
 type doorman struct {
 	net.Listener
+	secure *tls.Config // nil: clients speak in the clear
 	places chan struct{}
 	inside atomic.Int64
 	closed chan struct{}
 	once   sync.Once
 }
 
-func newDoorman(l net.Listener, places int) *doorman {
-	return &doorman{Listener: l, places: make(chan struct{}, places), closed: make(chan struct{})}
+func newDoorman(l net.Listener, places int, secure *tls.Config) *doorman {
+	return &doorman{Listener: l, secure: secure, places: make(chan struct{}, places), closed: make(chan struct{})}
 }
 
 // Accept waits for a place, then for a client.
@@ -107,6 +109,9 @@ func (d *doorman) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	d.inside.Add(1)
+	if d.secure != nil {
+		c = tls.Server(c, d.secure) // the handshake is part of reading the first headers, and of their time
+	}
 	return &sniffed{Conn: c, armed: true, leave: func() { d.inside.Add(-1); <-d.places }}, nil
 }
 
