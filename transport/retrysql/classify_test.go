@@ -84,9 +84,15 @@ func TestClasses(t *testing.T) {
 
 		{retrysql.MySQL, number{1213}, T, T, A, false}, // I17
 		{retrysql.MySQL, number{1205}, T, T, A, false},
+		{retrysql.MySQL, number{1020}, T, T, A, false},
+		{retrysql.MySQL, number{3572}, T, T, A, false},
 		{retrysql.MySQL, number{1062}, P, P, A, false},
 		{retrysql.MySQL, number{2006}, T, A, A, false},
 		{retrysql.MySQL, number{2013}, T, A, A, false},
+		{retrysql.MySQL, number{1040}, T, A, A, false},
+		{retrysql.MySQL, number{1053}, T, A, A, false},
+		{retrysql.MySQL, number{1927}, T, A, A, false},
+		{retrysql.MySQL, number{4031}, T, A, A, false},
 		{retrysql.MySQL, number{1064}, P, A, A, false},
 
 		{0, driver.ErrBadConn, T, A, A, false},

@@ -164,14 +164,17 @@ func meaningSQLite(code string) meaning {
 	return unlisted
 }
 
-// MySQL, "Server Error Message Reference" and "Client Error Message Reference".
+// MySQL, "Server Error Message Reference" and "Client Error Message Reference"; MariaDB, "Error Codes", for 1020, which is
+// there that others wrote since the transaction looked, and 1927.
 func meaningMySQL(code string) meaning {
 	switch code {
-	case "1213", "1205":
+	case "1213", "1205", "1020", "3572":
 		return again
+	case "1040": // too many connections
+		return unsent
 	case "1062":
 		return refused
-	case "2006", "2013":
+	case "2006", "2013", "1053", "1927", "4031": // the last three: the server ends the session
 		return lost
 	}
 	return unlisted

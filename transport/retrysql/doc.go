@@ -12,17 +12,18 @@
 //
 // # What is retried
 //
-//	                             PostgreSQL, CockroachDB      SQLite       MySQL        before COMMIT   of COMMIT
-//	whole transaction again      40001 40P01 CR000 55P03      5 (also 517) 1213 1205    Transient       Transient
-//	never let in                 08001 57P03 53300                                      Transient       Ambiguous
-//	connection lost              08000 08003 08006 57P01      08006        08006        Transient       Ambiguous
-//	                             57P02                                     2006 2013
-//	the database does not know   08007 40003                                            Ambiguous       Ambiguous
-//	answered for good            22… 23… 28… 42… 0A…          19 (also     1062         Permanent       Permanent
+//	                             PostgreSQL, CockroachDB      SQLite       MySQL, MariaDB   before COMMIT   of COMMIT
+//	whole transaction again      40001 40P01 CR000 55P03      5 (also 517) 1213 1205        Transient       Transient
+//	                                                                       1020 3572
+//	never let in                 08001 57P03 53300                         1040             Transient       Ambiguous
+//	connection lost              08000 08003 08006 57P01      08006        08006 2006 2013  Transient       Ambiguous
+//	                             57P02                                     1053 1927 4031
+//	the database does not know   08007 40003                                                Ambiguous       Ambiguous
+//	answered for good            22… 23… 28… 42… 0A…          19 (also     1062             Permanent       Permanent
 //	                             57014 25P02                  1555 2067)
-//	any other code                                                                      Permanent       Ambiguous
-//	an error without a code: of the connection, or a timeout                            Transient       Ambiguous
-//	an error without a code: any other                                                  Permanent       Ambiguous
+//	any other code                                                                          Permanent       Ambiguous
+//	an error without a code: of the connection, or a timeout                                Transient       Ambiguous
+//	an error without a code: any other                                                      Permanent       Ambiguous
 //
 // In plain words: as long as COMMIT was not sent, nothing has happened, and an error only says whether
 // it may work later. Once it was sent, only an answer that tells of a rollback proves one. What is Permanent
@@ -38,7 +39,8 @@
 //
 // # MySQL
 //
-// Error 1213 rolls the transaction back and 1205 only the statement, but either way the transaction is begun anew.
+// Error 1213 rolls the transaction back and 1205 only the statement, but either way the transaction is begun anew. Error 1020
+// is what MariaDB says, by itself from 11.6 on, where PostgreSQL says 40001.
 // Drivers for MySQL give no code through a method: see [DB.Codes].
 //
 // # Other drivers

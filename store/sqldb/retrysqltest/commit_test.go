@@ -94,6 +94,9 @@ func TestLostCommitWithoutOnce(t *testing.T) {
 // An answer of COMMIT that tells of a rollback is no loss.
 func TestCommitRefused(t *testing.T) {
 	worlds(t, "", func(t *testing.T, w *world) {
+		if w.db.Dialect() == retrysql.MySQL {
+			t.Skip("MySQL checks at each statement, and not at COMMIT")
+		}
 		w.exec(t, "CREATE TABLE parents (id int PRIMARY KEY); CREATE TABLE children (parent int REFERENCES parents DEFERRABLE INITIALLY DEFERRED)")
 		err := retrysql.Run(t.Context(), w.db, patient, nil, func(ctx context.Context, tx *retrysql.Tx) error {
 			_, err := tx.Exec(ctx, "INSERT INTO children VALUES (1)")

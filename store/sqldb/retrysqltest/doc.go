@@ -1,3 +1,3 @@
-// Package retrysqltest holds the tests of retrysql against real databases: SQLite and PostgreSQL through
-// database/sql, and PostgreSQL through pgx.
+// Package retrysqltest holds the tests of retrysql against real databases: SQLite, PostgreSQL and MariaDB (which is
+// MySQL to a driver) through database/sql, and PostgreSQL through pgx.
 package retrysqltest

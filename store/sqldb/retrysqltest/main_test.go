@@ -46,8 +46,17 @@ func TestMain(m *testing.M) {
 			s.Remove()
 		}
 	}
+	for _, end := range atTheEnd {
+		end()
+	}
 	os.Exit(code)
 }
+
+// others are the worlds that not every system has, and atTheEnd what removes their servers.
+var (
+	others   = make(map[string]func(*testing.T) *world)
+	atTheEnd []func()
+)
 
 func url(t testing.TB) string {
 	t.Helper()
@@ -68,7 +77,7 @@ type world struct {
 	name   string          // data source, if it is of SQLite
 }
 
-const tables = `CREATE TABLE effects (name text NOT NULL); CREATE TABLE counter (n int NOT NULL); INSERT INTO counter VALUES (0)`
+const tables = `CREATE TABLE effects (name varchar(100) NOT NULL); CREATE TABLE counter (n int NOT NULL); INSERT INTO counter VALUES (0)`
 
 // worlds runs a test with each database, as a case of its own if it has a name.
 func worlds(t *testing.T, name string, test func(*testing.T, *world)) {
@@ -79,6 +88,9 @@ func worlds(t *testing.T, name string, test func(*testing.T, *world)) {
 	t.Run("sqlite", func(t *testing.T) { test(t, sqliteWorld(t, "WAL")) })
 	t.Run("postgres", func(t *testing.T) { test(t, postgresWorld(t)) })
 	t.Run("pgx", func(t *testing.T) { test(t, pgxWorld(t)) })
+	for name, make := range others {
+		t.Run(name, func(t *testing.T) { test(t, make(t)) })
+	}
 }
 
 func sqliteWorld(t *testing.T, journal string) *world {
@@ -170,6 +182,36 @@ func (w *world) marker() string {
 		return "$1"
 	}
 	return "?"
+}
+
+// session reads what [world.terminate] needs.
+func (w *world) session(ctx context.Context, tx *retrysql.Tx) (id int, err error) {
+	query := "SELECT pg_backend_pid()"
+	if w.db.Dialect() == retrysql.MySQL {
+		query = "SELECT CONNECTION_ID()"
+	}
+	err = tx.QueryRow(ctx, query).Scan(&id)
+	return id, err
+}
+
+// terminate ends a session from outside, and returns when it is gone.
+func (w *world) terminate(t *testing.T, session int) {
+	if w.db.Dialect() != retrysql.MySQL {
+		w.exec(t, "SELECT pg_terminate_backend($1, 5000)", session)
+		return
+	}
+	w.exec(t, fmt.Sprint("KILL CONNECTION ", session))
+	for w.number(t, "SELECT count(*) FROM information_schema.processlist WHERE id = ?", session) > 0 {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// waiting says how many sessions wait for others.
+func (w *world) waiting(t *testing.T) int {
+	if w.db.Dialect() == retrysql.MySQL {
+		return w.number(t, "SELECT variable_value FROM information_schema.global_status WHERE variable_name = 'innodb_row_lock_current_waits'")
+	}
+	return w.number(t, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
 }
 
 // effect inserts a row.
