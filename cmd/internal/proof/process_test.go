@@ -100,9 +100,12 @@ func (a *arena) adapter(t *exchange.Transport, c *venueClock) order.Venue {
 		c.time = v.Time
 		return v
 	}
-	s := &signer{blind: a.profile.Visibility == venue.VisibleListsOnly, base: newSDK(&http.Client{Transport: t}), clock: c}
-	c.time = s.at(0).Time
-	return s
+	v := &binanceorders.Venue{Client: newSDK(&http.Client{Transport: t}), Offset: c.offset}
+	c.time = v.Time
+	if a.profile.Visibility == venue.VisibleListsOnly {
+		return blind{v}
+	}
+	return v
 }
 
 // A venueClock is the venue's clock for the machine, asked for now and then.
@@ -150,70 +153,16 @@ func rest(ctx context.Context, d time.Duration) {
 	}
 }
 
-// A signer is the adapter of Binance with an SDK that signs by the venue's clock. go-binance reads its TimeOffset without a
-// lock, so there is a client for each offset.
-type signer struct {
-	base  *binance.Client
-	clock *venueClock
-	blind bool // the venue has no query by client id
-
-	mu sync.Mutex
-	of map[int64]*binanceorders.Venue // guarded by mu
-}
-
-func (s *signer) now() *binanceorders.Venue {
+// offset is what to add to this machine's clock to get the venue's.
+func (c *venueClock) offset() time.Duration {
 	local := time.Now()
-	at, _, _ := s.clock.At(local)
-	return s.at(local.Sub(at).Round(50 * time.Millisecond).Milliseconds())
+	at, _, _ := c.At(local)
+	return at.Sub(local)
 }
 
-func (s *signer) at(offset int64) *binanceorders.Venue {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	v := s.of[offset]
-	if v == nil {
-		if s.of == nil {
-			s.of = map[int64]*binanceorders.Venue{}
-		}
-		c := *s.base
-		c.TimeOffset = offset
-		v = &binanceorders.Venue{Client: &c}
-		s.of[offset] = v
-	}
-	return v
-}
+// A blind venue has no query by client id.
+type blind struct{ *binanceorders.Venue }
 
-func (s *signer) Place(ctx context.Context, o *order.Intent) (order.Report, error) {
-	return s.now().Place(ctx, o)
-}
-
-func (s *signer) Query(ctx context.Context, r order.Ref) (order.Report, error) {
-	if s.blind {
-		return order.Report{}, order.ErrUnsupported
-	}
-	return s.now().Query(ctx, r)
-}
-
-func (s *signer) Cancel(ctx context.Context, r order.Ref, command string) error {
-	return s.now().Cancel(ctx, r, command)
-}
-
-func (s *signer) Open(ctx context.Context, symbol string) ([]order.Report, error) {
-	return s.now().Open(ctx, symbol)
-}
-
-func (s *signer) Finished(ctx context.Context, symbol string, since time.Time) ([]order.Report, error) {
-	return s.now().Finished(ctx, symbol, since)
-}
-
-func (s *signer) Fills(ctx context.Context, symbol string, since time.Time) ([]order.Fill, error) {
-	return s.now().Fills(ctx, symbol, since)
-}
-
-func (s *signer) Assets(ctx context.Context, symbol string) (base, quote string, err error) {
-	return s.now().Assets(ctx, symbol)
-}
-
-func (s *signer) Holding(ctx context.Context, symbol string, fresh bool) (order.Decimal, error) {
-	return s.now().Holding(ctx, symbol, fresh)
+func (blind) Query(context.Context, order.Ref) (order.Report, error) {
+	return order.Report{}, order.ErrUnsupported
 }

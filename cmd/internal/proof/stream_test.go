@@ -1,22 +1,17 @@
 package proof
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
-	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/coder/websocket"
 
 	"github.com/relent-go/relent/cmd/internal/venue"
+	binanceorders "github.com/relent-go/relent/contrib/binance"
 	"github.com/relent-go/relent/exchange"
 	"github.com/relent-go/relent/exchange/order"
+	"github.com/relent-go/relent/transport/retryws"
 )
 
 // listen hears the private stream and hands over what it says, over as many connections as it takes. The machine is not
@@ -40,7 +35,9 @@ func (p *process) hear(w *wire) {
 		return
 	}
 	defer c.CloseNow()
-	if c.Write(p.life, websocket.MessageText, p.subscribe()) != nil {
+	user := &binanceorders.User{Key: venue.DefaultKey, Secret: venue.DefaultSecret, Now: func() time.Time { now, _, _ := p.clock.Now(); return now }}
+	subscribe, err := user.Subscribe(&retryws.Request{ID: 1, Topics: []retryws.Topic{binanceorders.UserTopic}})
+	if err != nil || c.Write(p.life, websocket.MessageText, subscribe) != nil {
 		return
 	}
 	for {
@@ -48,15 +45,20 @@ func (p *process) hear(w *wire) {
 		if err != nil {
 			return
 		}
-		var message struct {
-			Event  *execution
-			Status int
-		}
-		if json.Unmarshal(text, &message) == nil && message.Event != nil && message.Event.Event == "executionReport" {
-			message.Event.tell(p)
-		}
-		if message.Status == http.StatusTeapot {
+		var f retryws.Frame
+		if user.Classify(text, &f); f.Sign == retryws.Banned {
 			p.banned()
+		}
+		r, ok, err := binanceorders.Execution(text)
+		if ok {
+			err = p.machine.Seen(p.life, r)
+		}
+		switch {
+		case err == nil, p.dead.Load(), errors.Is(err, order.ErrNotReady):
+		case errors.Is(err, order.ErrLog): // the machine reads it again
+		case errors.Is(err, order.ErrEvidence) && p.arena.trial.faults == "clock": // made before it was sent, by clocks that jump: parked
+		default:
+			p.arena.note("stream: %v", err)
 		}
 	}
 }
@@ -65,81 +67,4 @@ func (p *process) hear(w *wire) {
 func (p *process) banned() {
 	now := time.Now()
 	_ = p.arena.bans.Save(p.life, exchange.Ban{Venue: "binance", Host: "venue", Scope: "ip", First: now, Until: now.Add(2 * time.Minute), Count: 1})
-}
-
-func (p *process) subscribe() []byte {
-	now, _, _ := p.clock.Now()
-	q := url.Values{"apiKey": {venue.DefaultKey}, "timestamp": {strconv.FormatInt(now.UnixMilli(), 10)}}
-	sum := hmac.New(sha256.New, []byte(venue.DefaultSecret))
-	sum.Write([]byte(q.Encode()))
-	text, _ := json.Marshal(map[string]any{"id": "1", "method": "userDataStream.subscribe.signature", "params": map[string]string{
-		"apiKey": q.Get("apiKey"), "timestamp": q.Get("timestamp"), "signature": hex.EncodeToString(sum.Sum(nil)),
-	}})
-	return text
-}
-
-// An execution is an executionReport (Binance user data streams).
-type execution struct {
-	Event      string `json:"e"`
-	Time       int64  `json:"E"`
-	Symbol     string `json:"s"`
-	ID         string `json:"c"`
-	Original   string `json:"C"`
-	Side       string `json:"S"`
-	Kind       string `json:"x"`
-	Status     string `json:"X"`
-	Reason     string `json:"r"`
-	OrderID    int64  `json:"i"`
-	Quantity   string `json:"q"`
-	Last       string `json:"l"`
-	LastPrice  string `json:"L"`
-	Cumulative string `json:"z"`
-	Trade      int64  `json:"t"`
-	Created    int64  `json:"O"`
-
-	// Not used, but encoding/json takes a name in the other case if it finds no better one.
-	Type     string `json:"o"`
-	QuoteQty string `json:"Q"`
-	CumQuote string `json:"Z"`
-	At       int64  `json:"T"`
-	ExecID   int64  `json:"I"`
-}
-
-var statusOf = map[string]order.Status{
-	"NEW": order.StatusNew, "PARTIALLY_FILLED": order.StatusPartial, "FILLED": order.StatusFilled, "CANCELED": order.StatusCanceled,
-	"REJECTED": order.StatusRejected, "EXPIRED": order.StatusExpired, "EXPIRED_IN_MATCH": order.StatusExpired,
-}
-
-func (e *execution) tell(p *process) {
-	wire := e.ID
-	if e.Original != "" {
-		wire = e.Original // of a cancel, whose own id is ID
-	}
-	r := order.Report{
-		Wire: wire, VenueID: strconv.FormatInt(e.OrderID, 10), Status: statusOf[e.Status], Executed: short(e.Cumulative),
-		Created: time.UnixMilli(e.Created), At: time.UnixMilli(e.Time),
-	}
-	r.Terms.Quantity = short(e.Quantity)
-	if e.Kind == "REJECTED" {
-		r.Reason = e.Reason
-	}
-	if e.Kind == "TRADE" {
-		r.Fills = []order.Fill{{
-			Key: fmt.Sprintf("%s/%d", e.Symbol, e.Trade), Wire: wire, VenueID: r.VenueID, Symbol: e.Symbol,
-			Quantity: short(e.Last), Price: short(e.LastPrice), At: r.At,
-		}}
-	}
-	err := p.machine.Seen(p.life, r)
-	switch {
-	case err == nil, p.dead.Load(), errors.Is(err, order.ErrNotReady):
-	case errors.Is(err, order.ErrLog): // the machine reads it again
-	case errors.Is(err, order.ErrEvidence) && p.arena.trial.faults == "clock": // made before it was sent, by clocks that jump: parked
-	default:
-		p.arena.note("stream: %v", err)
-	}
-}
-
-func short(text string) order.Decimal {
-	d, _ := order.ParseDecimal(text)
-	return d
 }

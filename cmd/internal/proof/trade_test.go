@@ -212,6 +212,11 @@ func (a *arena) operate(ctx context.Context) {
 	}
 }
 
+var statusOf = map[string]order.Status{
+	"NEW": order.StatusNew, "PARTIALLY_FILLED": order.StatusPartial, "FILLED": order.StatusFilled, "CANCELED": order.StatusCanceled,
+	"REJECTED": order.StatusRejected, "EXPIRED": order.StatusExpired, "EXPIRED_IN_MATCH": order.StatusExpired,
+}
+
 func (p *process) decide(o order.Order, f venue.OrderFacts, there bool) error {
 	if !there {
 		_, err := p.machine.Resolve(p.life, order.Resolution{ID: o.Intent.ID, Actor: "one", Approver: "two", Reason: "not at the venue"})
