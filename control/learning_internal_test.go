@@ -91,8 +91,8 @@ func TestAddLearnings(t *testing.T) {
 			t.Errorf("got %+v; want %+v", got, want)
 		}
 	}
-	if got := addLearnings(LearningView{}, LearningView{}); got.Brier != 0 {
-		t.Errorf("nothing and nothing have a score of %v", got.Brier)
+	if got := addLearnings(LearningView{}, LearningView{}); got.Brier != 0 || got.Choices == nil {
+		t.Errorf("nothing and nothing are %+v", got)
 	}
 	m := Merge(View{Instance: "a", Policies: []PolicyView{{Name: "p", Learning: &a, Budgeted: true}}}, View{Instance: "b", Policies: []PolicyView{{Name: "p", Learning: &b}}})
 	if p := m.Policies[0]; p.Budgeted || p.Learning.Mode != Mixed {

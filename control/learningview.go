@@ -99,7 +99,7 @@ func addLearnings(a, b LearningView) LearningView {
 	m.Stopped, m.Against, m.Earned, m.GuardTrips = a.Stopped+b.Stopped, a.Against+b.Against, a.Earned+b.Earned, a.GuardTrips+b.GuardTrips
 	m.Waiting, m.Open, m.Odd = a.Waiting+b.Waiting, min(a.Open, b.Open), a.Odd+b.Odd
 	m.Decisions = addCounts(a.Decisions, b.Decisions)
-	m.Choices = slices.Concat(a.Choices, b.Choices)
+	m.Choices = append(append([]ChoiceView{}, a.Choices...), b.Choices...) // never nil, which JSON has as null
 	slices.SortStableFunc(m.Choices, func(x, y ChoiceView) int { return y.At.Compare(x.At) })
 	m.Choices = m.Choices[:min(len(m.Choices), mostChoices)]
 	return m

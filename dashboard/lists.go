@@ -13,7 +13,7 @@ var (
 
 // topics are what a stream may carry, besides events.
 var topics = [...]string{
-	"overview", "policies", "trends", "series", "circuits", "budgets", "stops", "venues", "components", "findings", "instances",
+	"overview", "policies", "trends", "series", "circuits", "budgets", "stops", "venues", "components", "findings", "instances", "learning",
 }
 
 const events = "events"

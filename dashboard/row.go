@@ -34,6 +34,12 @@ type Row struct {
 	Suppressed    map[string]uint64 `json:"suppressed"` // retries not made, those that are not zero
 }
 
+// A LearningRow is what is learned about one policy.
+type LearningRow struct {
+	Name string `json:"name"`
+	*control.LearningView
+}
+
 // Totals are the same figures over all policies.
 type Totals struct {
 	Calls         Number            `json:"calls"`

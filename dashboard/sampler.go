@@ -55,7 +55,7 @@ func (s *sampler) take(v control.View, now time.Time, stats Stats) state {
 	for _, t := range topics {
 		st[t] = map[string]json.RawMessage{}
 	}
-	st["series"] = s.policies(v, now, st["policies"], st["trends"])
+	st["series"] = s.policies(v, now, st["policies"], st["trends"], st["learning"])
 	for _, c := range v.Circuits {
 		put(st["circuits"], c.Policy+"|"+c.Target, c)
 	}
@@ -109,7 +109,7 @@ func overview(o map[string]json.RawMessage, v control.View, t Totals, stats Stat
 }
 
 // policies fills in the rows and their trends, and returns the newest point of the totals, if there is a new one.
-func (s *sampler) policies(v control.View, now time.Time, into, trends map[string]json.RawMessage) map[string]json.RawMessage {
+func (s *sampler) policies(v control.View, now time.Time, into, trends, learning map[string]json.RawMessage) map[string]json.RawMessage {
 	series := map[string]json.RawMessage{}
 	s.rows = make(map[string]Row, len(v.Policies))
 	all := count{at: now}
@@ -129,6 +129,9 @@ func (s *sampler) policies(v control.View, now time.Time, into, trends map[strin
 		t.add(c)
 		r := row(p, c, t)
 		s.rows[p.Name] = r
+		if p.Learning != nil {
+			put(learning, p.Name, LearningRow{p.Name, p.Learning})
+		}
 		into[p.Name], _ = r.MarshalJSON() // never fails
 		trends[p.Name] = t.trend()
 	}

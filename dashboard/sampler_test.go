@@ -139,3 +139,19 @@ func TestOddEvidence(t *testing.T) {
 		t.Errorf("put(NaN) = %s; want null", into["x"])
 	}
 }
+
+// What is learned about an operation is a topic of its own, and goes with it.
+func TestLearningTopic(t *testing.T) {
+	s := newSampler()
+	p := counted("a", 1, 0, 0)
+	p.Learning = &control.LearningView{Mode: "shadow", By: "model", Down: .5, Choices: []control.ChoiceView{}}
+	got := s.take(control.View{Epoch: 1, Policies: []control.PolicyView{p, counted("b", 1, 0, 0)}}, began, Stats{})["learning"]
+	var row map[string]any
+	if err := json.Unmarshal(got["a"], &row); err != nil || len(got) != 1 || row["name"] != "a" || row["mode"] != "shadow" || row["down"] != .5 || row["choices"] == nil {
+		t.Errorf("learning %s, %v", got, err)
+	}
+	p.Learning = nil
+	if got := s.take(control.View{Epoch: 1, Policies: []control.PolicyView{p}}, began.Add(time.Second), Stats{})["learning"]; len(got) != 0 {
+		t.Errorf("when off: %s", got)
+	}
+}
