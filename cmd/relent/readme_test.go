@@ -63,7 +63,7 @@ func console(t *testing.T, block string) (ran int) {
 		pattern := strings.ReplaceAll(regexp.QuoteMeta(strings.TrimSpace(want)), "…", "(?s:.*)")
 		pattern = regexp.MustCompile(`After \d+ s`).ReplaceAllString(pattern, `After \d+ s`)
 		if err != nil || !regexp.MustCompile("^"+pattern+"$").MatchString(strings.TrimSpace(string(got))) {
-			t.Errorf("$ %s\n%s(%v)\nREADME.md says\n%s", command, got, err, want)
+			t.Errorf("$ %s\n%s(%v)\nand the page says\n%s", command, got, err, want)
 		}
 	}
 	return ran

@@ -21,6 +21,9 @@ func TestDocs(t *testing.T) {
 	if len(blocks) != 2 {
 		t.Errorf("%d configurations", len(blocks))
 	}
+	if example, err := os.ReadFile("../../../examples/proxy/relent.yaml"); err != nil || string(example) != blocks[0][1] {
+		t.Errorf("examples/proxy/relent.yaml is not the first configuration of docs/proxy.md: %v", err)
+	}
 	for _, b := range blocks {
 		file, err := config.Parse("docs/proxy.md", []byte(b[1]), func(string) (string, bool) { return "", false })
 		if err != nil || len(file.Warnings.List) > 0 {
