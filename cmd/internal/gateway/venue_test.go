@@ -7,9 +7,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -220,5 +224,31 @@ func TestOrderBodies(t *testing.T) {
 	}
 	if n := v.Oracle().Totals.Requests; n != 0 {
 		t.Errorf("%d requests reached the venue", n)
+	}
+}
+
+// What an exchange never answers to an order proves nothing about it, and nothing is followed.
+func TestOddAnswersToOrders(t *testing.T) {
+	for name, answer := range map[string]string{
+		"a redirect":           "HTTP/1.1 307 There\r\nLocation: /api/v3/order\r\nContent-Length: 0\r\n\r\n",
+		"a redirect elsewhere": "HTTP/1.1 301 There\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n",
+		"a page":               "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>",
+		"half of an answer":    "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"orderId\":1",
+		"two lengths":          "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+		"no HTTP":              "SSH-2.0-OpenSSH\r\n\r\n",
+		"nothing":              "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			var sent atomic.Int32
+			up := rude(t, func(_ int, _ *http.Request, c net.Conn) {
+				sent.Add(1)
+				io.WriteString(c, answer)
+			})
+			p := start(t, trading(t, up, ""), Options{})
+			got := ask(t, "POST", p.url+signed("symbol=BTCUSDT&side=BUY&type=MARKET&quantity=1&newClientOrderId=mine"), "", "Idempotency-Key", "k")
+			if !got.is(unknown) || got.member(t, "client_order_id") != "mine" || sent.Load() != 1 {
+				t.Errorf("sent %d times, %d %s; want once, and its outcome unknown", sent.Load(), got.StatusCode, got.body)
+			}
+		})
 	}
 }
