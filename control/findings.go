@@ -17,7 +17,8 @@ import (
 type study struct {
 	registry *Registry
 	by       atomic.Pointer[analytics.Analyzer]
-	seen     map[*counters]tally // used by the analyzer's Run alone
+	seen     map[*counters]tally // used by the analyzer's Run alone, as is asked
+	asked    time.Time           // when it asked last
 }
 
 // A tally is what was counted of calls that succeeded at once when the analyzer asked last.
@@ -154,6 +155,11 @@ func (s *study) poll(now time.Time, feed func(*analytics.Record)) {
 	live.mu.Lock()
 	operations := live.present()
 	live.mu.Unlock()
+	var over time.Duration
+	if !s.asked.IsZero() {
+		over = now.Sub(s.asked)
+	}
+	s.asked = now
 	for _, o := range operations {
 		if o.hidden {
 			continue
@@ -164,7 +170,7 @@ func (s *study) poll(now time.Time, feed func(*analytics.Record)) {
 			continue
 		}
 		r := analytics.Record{
-			At: now, Policy: o.name, Attempt: 1, Ended: true, Last: true, OK: true, Orders: !o.Current().Idempotent, Count: uint32(min(t.calls-was.calls, 1<<31)),
+			At: now, Policy: o.name, Attempt: 1, Ended: true, Last: true, OK: true, Orders: !o.Current().Idempotent, Count: uint32(min(t.calls-was.calls, 1<<31)), Over: over,
 		}
 		if t.timed > was.timed && t.nanos > was.nanos {
 			r.Took = time.Duration((t.nanos - was.nanos) / (t.timed - was.timed))

@@ -39,6 +39,7 @@ type Engine struct {
 	order    []findingKey // of known
 	past     []Finding    // at most maxKept
 	stopped  bool         // everything
+	scratch  []int16      // of drift.learn
 
 	started bool
 	second  int64 // that is open
@@ -49,7 +50,7 @@ type Engine struct {
 
 // NewEngine returns an engine without records.
 func NewEngine(c Config) *Engine {
-	return &Engine{config: c, subjects: map[string]*subject{}, deps: map[string]*shared{}, known: map[findingKey]*known{}}
+	return &Engine{config: c, subjects: map[string]*subject{}, deps: map[string]*shared{}, known: map[findingKey]*known{}, scratch: make([]int16, 0, blocks)}
 }
 
 // Feed takes in a record.
@@ -116,6 +117,8 @@ func (e *Engine) leap(second int64) {
 		s.sec, s.min = [secs]counts{}, [mins]counts{}
 		s.cycle, s.odd, s.shards, s.pay = [len(periods)]cycle{}, [5]bool{}, nil, payback{}
 		s.shift, s.quick, s.storm = cusum{zero: at}, cusum{zero: at}, cusum{zero: at}
+		s.seen, s.herd, s.beats, s.track = sightings{}, herd{}, beats{}, track{}
+		s.drift.reset(at)
 		s.active, s.born = second, second
 		s.prints.reset()
 	}
@@ -123,6 +126,8 @@ func (e *Engine) leap(second int64) {
 		if f := e.known[key]; f.Ended.IsZero() {
 			e.end(f, at)
 		}
+	}
+	for _, key := range e.order {
 		e.keep(key)
 	}
 	e.order = e.order[:0]
@@ -133,6 +138,9 @@ func (e *Engine) take(r *Record) {
 	e.stats.Records++
 	if r.Policy == "" && (r.Event == Stopped || r.Event == Resumed) {
 		e.stopped = r.Event == Stopped
+		for _, s := range e.list {
+			e.halted(s, e.stopped, max(r.At.UnixNano(), e.second*int64(time.Second)))
+		}
 		return
 	}
 	s := e.subject(r.Policy)
@@ -153,13 +161,28 @@ func (e *Engine) take(r *Record) {
 			}
 		}
 		e.errorShift(s, r.OK, n, at)
+		if !r.OK && r.Code != "" {
+			s.seen.see(fingerprint(r.Class, r.Code), e.second, n)
+		}
 	case Circuit:
+		e.halted(s, r.State == Open, at)
 		if r.State == Open && s.flap.circuitOpened(e.second) {
 			e.flaps(s, "circuit_openings", 4, 4, at)
 		}
 	case Stopped, Resumed:
 		s.muted = r.Event == Stopped
+		e.halted(s, s.muted, at)
 	}
+}
+
+// halted notes that calls are held up from now on, or are let through again.
+func (e *Engine) halted(s *subject, held bool, at int64) {
+	if !held {
+		s.recovers(at)
+		return
+	}
+	s.outage(e.second)
+	e.relapse(s, at)
 }
 
 // subject returns the subject of a name, or that of Other when there is no room.
@@ -216,6 +239,7 @@ func (e *Engine) close() {
 	}
 	if ten {
 		e.correlated(at)
+		e.pairs(at)
 	}
 	e.expire(at)
 }
@@ -224,6 +248,13 @@ func (e *Engine) closeSecond(s *subject, at int64, ten, minute bool) {
 	e.keepShift(s, at)
 	e.retryStorm(s, at)
 	e.periodically(s, at)
+	e.herding(s, at)
+	if mod(e.second+1, blockSeconds) == 0 {
+		e.brownout(s, at)
+	}
+	if mod(e.second, 600) == s.turn {
+		s.drift.learn(e.second, e.scratch)
+	}
 	open := e.isOpen(ErrorShift, policy(s)) || e.isOpen(RetryStorm, policy(s))
 	s.ten.add(&s.now)
 	s.mini.add(&s.now)
@@ -231,6 +262,8 @@ func (e *Engine) closeSecond(s *subject, at int64, ten, minute bool) {
 	if ten {
 		calm := s.healthy(open)
 		s.bin(calm)
+		s.track.add(s.bins.active, s.bins.isBad)
+		e.synchronised(s, at)
 		e.flapping(s, at)
 		e.badShards(s, at)
 		if calm {
@@ -243,6 +276,7 @@ func (e *Engine) closeSecond(s *subject, at int64, ten, minute bool) {
 		e.classShift(s, at)
 		e.hidden(s, at)
 		e.disguised(s, at)
+		e.newErrors(s, at)
 		e.ineffective(s, at)
 		s.mini = counts{}
 	}

@@ -18,7 +18,7 @@ import (
 var noon = time.Date(2024, 1, 1, 12, 0, 0, 0, time.UTC)
 
 func call(policy string, at time.Time, ok bool, n uint32) *Record {
-	return &Record{Policy: policy, At: at, Attempt: 1, Ended: true, Last: true, OK: ok, Class: retry.Transient, Code: "http 503", Count: n}
+	return &Record{Policy: policy, At: at, Attempt: 1, Ended: true, Last: true, OK: ok, Class: retry.Transient, Code: "http 503", Count: n, Over: time.Second}
 }
 
 // trained returns an engine that saw a quiet hour of some policies, and the time then.
@@ -481,10 +481,13 @@ func TestWords(t *testing.T) {
 	if got := e.Map(); !reflect.DeepEqual(got, want) {
 		t.Errorf("Map() = %v; want %v", got, want)
 	}
-	for _, k := range []ActionKind{LookAtErrors, LowerAttempts, FixDependency, ShiftSchedule, LengthenOpen, Reclassify, IsolateShard} {
+	for _, k := range []ActionKind{LookAtErrors, LowerAttempts, FixDependency, ShiftSchedule, LengthenOpen, Reclassify, IsolateShard, AddJitter, DeclareDependency} {
 		if s := (Action{Kind: k, Name: "n"}).String(); !strings.HasSuffix(s, ".") || strings.Contains(s, "%!") {
 			t.Errorf("%s: %q", k, s)
 		}
+	}
+	if s := (Action{Kind: LowerAttempts, Text: "Wait."}).String(); s != "Wait." {
+		t.Errorf("of an action with a text: %q", s)
 	}
 	seen := map[Kind]bool{}
 	for _, k := range Kinds() {

@@ -17,17 +17,25 @@ const (
 	ErrorShift        Kind = "error_shift"        // the failure rate jumped
 	RetryStorm        Kind = "retry_storm"        // retries multiply the load
 	CorrelatedFailure Kind = "correlated_failure" // operations that share a dependency fail together
+	HiddenDependency  Kind = "hidden_dependency"  // operations fail together though nobody said that they share something
 	Periodic          Kind = "periodic"           // failures come at the same phase of a period
 	Flapping          Kind = "flapping"           // good and bad in turn
+	Brownout          Kind = "brownout"           // calls became slow little by little
 	ClassShift        Kind = "class_shift"        // failures changed their nature
+	NewError          Kind = "new_error"          // an error that was not seen for a day
 	BadShard          Kind = "bad_shard"          // one shard carries the failures
+	Herd              Kind = "herd"               // a crowd arrived after a recovery
+	Synchronised      Kind = "synchronised"       // retries come at one moment of a period
 	PaperingOver      Kind = "papering_over"      // retries hide what should be fixed
 	Ineffective       Kind = "ineffective"        // retries that do not pay
 )
 
 // Kinds returns all kinds.
 func Kinds() []Kind {
-	return []Kind{ErrorShift, RetryStorm, CorrelatedFailure, Periodic, Flapping, ClassShift, BadShard, PaperingOver, Ineffective}
+	return []Kind{
+		ErrorShift, RetryStorm, CorrelatedFailure, HiddenDependency, Periodic, Flapping, Brownout, ClassShift, NewError, BadShard, Herd, Synchronised,
+		PaperingOver, Ineffective,
+	}
 }
 
 // A Severity says how urgent a finding is.
@@ -69,19 +77,23 @@ const (
 	OfPolicy     SubjectKind = "policy"
 	OfShard      SubjectKind = "shard" // of a policy: a venue's host, a partition
 	OfDependency SubjectKind = "dependency"
+	OfPair       SubjectKind = "pair" // of policies
 )
 
 // A Subject is what a finding is about.
 type Subject struct {
 	Kind SubjectKind `json:"kind"`
 	Name string      `json:"name"`
-	Part string      `json:"part,omitempty"` // the shard
+	Part string      `json:"part,omitempty"` // the shard, or the other policy of a pair
 }
 
-// String returns name, or name/part.
+// String returns name, or name/part, or name+part of a pair.
 func (s Subject) String() string {
 	if s.Part == "" {
 		return s.Name
+	}
+	if s.Kind == OfPair {
+		return s.Name + "+" + s.Part
 	}
 	return s.Name + "/" + s.Part
 }
@@ -94,6 +106,9 @@ func (k Kind) Subject(text string) Subject {
 	case BadShard:
 		name, part, _ := strings.Cut(text, "/")
 		return Subject{OfShard, name, part}
+	case HiddenDependency:
+		name, part, _ := strings.Cut(text, "+")
+		return Subject{OfPair, name, part}
 	}
 	return Subject{Kind: OfPolicy, Name: text}
 }
@@ -103,13 +118,15 @@ type ActionKind string
 
 // The actions.
 const (
-	LookAtErrors  ActionKind = "look_at_errors"
-	LowerAttempts ActionKind = "lower_attempts" // to Count
-	FixDependency ActionKind = "fix_dependency" // Name
-	ShiftSchedule ActionKind = "shift_schedule" // away from Period
-	LengthenOpen  ActionKind = "lengthen_open"  // of the circuit
-	Reclassify    ActionKind = "reclassify"     // Name, as permanent
-	IsolateShard  ActionKind = "isolate_shard"  // Name
+	LookAtErrors      ActionKind = "look_at_errors"
+	LowerAttempts     ActionKind = "lower_attempts" // to Count
+	FixDependency     ActionKind = "fix_dependency" // Name
+	ShiftSchedule     ActionKind = "shift_schedule" // away from Period
+	LengthenOpen      ActionKind = "lengthen_open"  // of the circuit
+	Reclassify        ActionKind = "reclassify"     // Name, as permanent
+	IsolateShard      ActionKind = "isolate_shard"  // Name
+	AddJitter         ActionKind = "add_jitter"
+	DeclareDependency ActionKind = "declare_dependency" // of Name
 )
 
 // An Action is what to tune and to what.
@@ -137,6 +154,10 @@ func (a Action) String() string {
 		return "Keep the circuit open for longer with more probes, and look for a replica that is half broken."
 	case Reclassify:
 		return fmt.Sprintf("Classify %s as Permanent: retrying it does not help.", a.Name)
+	case AddJitter:
+		return "Use full jitter, smaller budgets, and a ramp after a recovery: calls that wait together arrive together."
+	case DeclareDependency:
+		return fmt.Sprintf("Look for what %s share, and declare it as their dependency.", a.Name)
 	case IsolateShard:
 		return fmt.Sprintf("Isolate the breaker of %s, and route calls away from it.", a.Name)
 	}

@@ -48,7 +48,7 @@ func errorOr(a, b error) error {
 
 func TestNamesOfSubjectsAndSeverities(t *testing.T) {
 	for kind, subject := range map[Kind]Subject{
-		ErrorShift: {OfPolicy, "acme.get_book", ""}, CorrelatedFailure: {OfDependency, "acme", ""}, BadShard: {OfShard, "acme.get_book", "s/3"},
+		ErrorShift: {OfPolicy, "acme.get_book", ""}, CorrelatedFailure: {OfDependency, "acme", ""}, BadShard: {OfShard, "acme.get_book", "s/3"}, HiddenDependency: {OfPair, "acme.get_book", "zeta.get_book"},
 	} {
 		if got := kind.Subject(subject.String()); got != subject {
 			t.Errorf("%s: Subject(%q) = %+v; want %+v", kind, subject.String(), got, subject)

@@ -37,10 +37,13 @@ const (
 
 // holds says how long a finding lasts after the last alarm. What explains others lasts longer than they do.
 var holds = map[Kind]time.Duration{ErrorShift: 30 * time.Second, RetryStorm: time.Minute, CorrelatedFailure: 150 * time.Second, Flapping: 90 * time.Second,
+	HiddenDependency: 5 * time.Minute, Brownout: 3 * time.Minute, NewError: 10 * time.Minute, Herd: time.Minute, Synchronised: 2 * time.Minute,
 	ClassShift: 6 * time.Minute, BadShard: 150 * time.Second, PaperingOver: 3 * time.Minute, Ineffective: 3 * time.Minute}
 
 // folds says which findings about its operations a kind explains.
-var folds = map[Kind][]Kind{CorrelatedFailure: {ErrorShift, RetryStorm}, BadShard: {ErrorShift, RetryStorm}}
+var folds = map[Kind][]Kind{
+	ErrorShift: {NewError}, CorrelatedFailure: {ErrorShift, RetryStorm, Brownout, NewError}, BadShard: {ErrorShift, RetryStorm, NewError},
+}
 
 func policy(s *subject) Subject { return Subject{OfPolicy, s.name, ""} }
 
@@ -84,6 +87,9 @@ func (e *Engine) raise(a alarm) {
 	if isNew || again || worse {
 		e.changed(f)
 	}
+	if s := e.subjects[a.subject.Name]; a.kind == ErrorShift && (isNew || again) && s != nil {
+		s.outage(e.second)
+	}
 }
 
 func (e *Engine) muted(a *alarm) bool {
@@ -93,16 +99,16 @@ func (e *Engine) muted(a *alarm) bool {
 
 // fold marks what f explains, and f if another finding explains it.
 func (e *Engine) fold(f *known, a *alarm) {
-	if kinds := folds[f.Kind]; kinds != nil {
-		f.covers = map[string]bool{}
-		for _, s := range a.covers {
-			f.covers[s.name] = true
-		}
-		if f.Kind == BadShard {
-			f.covers[f.Subject.Name] = true
+	if folds[f.Kind] != nil {
+		if a.covers != nil {
+			f.covers = map[string]bool{}
+			for _, s := range a.covers {
+				f.covers[s.name] = true
+			}
 		}
 		for _, key := range e.order {
 			if g := e.known[key]; g.Ended.IsZero() && f.explains(g) && !g.Folded {
+				e.over(g, a.at)
 				e.put(g, f)
 			}
 		}
@@ -115,7 +121,8 @@ func (e *Engine) fold(f *known, a *alarm) {
 }
 
 func (f *known) explains(g *known) bool {
-	if !f.covers[g.Subject.Name] || g.Subject.Kind != OfPolicy {
+	own := f.Subject.Kind != OfDependency && f.Subject.Name == g.Subject.Name
+	if !own && !f.covers[g.Subject.Name] || g.Subject.Kind != OfPolicy {
 		return false
 	}
 	for _, k := range folds[f.Kind] {
@@ -124,6 +131,13 @@ func (f *known) explains(g *known) bool {
 		}
 	}
 	return false
+}
+
+// over tells that a finding is over for who was told of it, since another one explains it from now on.
+func (e *Engine) over(f *known, at int64) {
+	one := *f
+	one.Ended = time.Unix(0, at).UTC()
+	e.changed(&one)
 }
 
 // put folds f into another finding.

@@ -47,6 +47,7 @@ type Record struct {
 	Elapsed time.Duration // since the call began
 	State   string        // of a circuit
 	Count   uint32        // so many of the same; 0 means 1
+	Over    time.Duration // they came over so long before At; 0 means all at once
 }
 
 // of returns the record of an event.

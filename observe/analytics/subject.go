@@ -67,6 +67,7 @@ type subject struct {
 	q0    float64
 
 	bins  bins
+	track track
 	flap  flap
 	cycle [len(periods)]cycle
 	odd   [5]bool // class shift in the windows that ended in the last five minutes
@@ -74,6 +75,11 @@ type subject struct {
 	shards map[string]*shard
 	prints prints
 	pay    payback
+	seen   sightings
+	herd   herd
+	beats  beats
+	drift  drift
+	turn   int64 // second of each ten minutes in which the reference of drift is taken, so that not all are at once
 }
 
 // A cusum sums evidence for a change, and knows when the sum was zero last.
@@ -94,6 +100,8 @@ func (s *subject) reset(name string, above map[string]int, second int64) {
 	zero := cusum{zero: second * int64(time.Second)}
 	s.shift, s.quick, s.storm = zero, zero, zero
 	s.prints.reset()
+	s.drift.reset(zero.zero)
+	s.turn = int64(fingerprint(0, name) % 600)
 	s.rates()
 }
 
@@ -157,6 +165,11 @@ func (s *subject) fold(r *Record, n uint32) {
 	s.orders = r.Orders
 	s.pay.fold(r, n)
 	s.prints.fold(r, n)
+	s.beats.fold(r)
+	s.drift.fold(r, n)
+	if r.Ended {
+		s.herd.count(r.At.Add(-r.Took).UnixNano(), r.Over, n)
+	}
 }
 
 // healthy says that the subject may be learnt from.

@@ -82,7 +82,7 @@ func (w Webhook) post(ctx context.Context, body []byte) error {
 // bare returns an error without the URL, whose path may be a secret.
 func bare(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
-		return e.Err
+		err = e.Err
 	}
 	return err
 }

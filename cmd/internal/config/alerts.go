@@ -14,7 +14,7 @@ type Alert struct {
 	Log      bool     `yaml:"log" jsonschema:"oneof_required=log" jsonschema_description:"written to the log of relent serve"`
 	Audit    bool     `yaml:"audit" jsonschema:"oneof_required=audit" jsonschema_description:"written to the audit log"`
 	Severity string   `yaml:"severity" jsonschema:"enum=info,enum=ticket,enum=page" jsonschema_description:"milder findings are not told; default info, so all are"`
-	Kinds    []string `yaml:"kinds" jsonschema:"enum=error_shift,enum=retry_storm,enum=correlated_failure,enum=periodic,enum=flapping,enum=class_shift,enum=bad_shard,enum=papering_over,enum=ineffective" jsonschema_description:"of findings that are told; default all"`
+	Kinds    []string `yaml:"kinds" jsonschema:"enum=error_shift,enum=retry_storm,enum=correlated_failure,enum=hidden_dependency,enum=periodic,enum=flapping,enum=brownout,enum=class_shift,enum=new_error,enum=bad_shard,enum=herd,enum=synchronised,enum=papering_over,enum=ineffective" jsonschema_description:"of findings that are told; default all"`
 }
 
 // Least is the severity from which on findings are told.

@@ -2,6 +2,7 @@ package streamtest_test
 
 import (
 	"flag"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -25,6 +26,7 @@ func TestCalm(t *testing.T) {
 				var b streamtest.Bursts
 				for s.Second < 24*3600 {
 					traffic := streamtest.Traffic{Rate: rate, Fail: 0.01, Tries: 3, Again: 0.9, Code: "http 503"}
+					traffic.Took = time.Duration(float64(50*time.Millisecond) * math.Exp(0.3*s.Rand.NormFloat64()))
 					traffic.Batched = strings.HasPrefix(sort, "batched")
 					switch sort {
 					case "bursty", "batched bursty":

@@ -127,7 +127,7 @@ func Scenarios() []Scenario {
 	}
 	storm := Traffic{Rate: 20, Fail: 0.6, Tries: 3, Again: -1, Code: "http 503"}
 	calmRetried := Traffic{Rate: 20, Fail: 0.01, Tries: 3, Again: -1, Code: "http 503"}
-	return []Scenario{
+	return append(rare(), []Scenario{
 		shift(0.05, 90*time.Second), shift(0.1, 25*time.Second), shift(0.3, 8*time.Second),
 		{Name: "1 % in bursts", Length: two, Second: bursty(false)},
 
@@ -165,6 +165,7 @@ func Scenarios() []Scenario {
 		{Name: "steady 20 %", Length: two, Second: steady(Traffic{Rate: 20, Fail: 0.2, Code: "http 503"})},
 
 		{Name: "90/10/0 to 50/10/40", Kind: analytics.ClassShift, Subject: op, Onset: 80 * time.Minute, Limit: 12 * time.Minute, Length: 3 * time.Hour,
+			Also:   []analytics.Kind{analytics.NewError},
 			Second: step(80*time.Minute, time.Hour, Traffic{Rate: 20, Fail: 0.1, Class: Mix(0.9, 0.1), Code: "http 503"}, Traffic{Rate: 20, Fail: 0.1, Class: Mix(0.5, 0.1), Code: "http 503"})},
 		{Name: "the same mix in bursts", Length: 3 * time.Hour, Second: bursty(true)},
 
@@ -182,5 +183,5 @@ func Scenarios() []Scenario {
 		{Name: "recovery 3 %", Kind: analytics.Ineffective, Subject: op, Limit: time.Hour, Length: two, Also: []analytics.Kind{analytics.PaperingOver},
 			Second: steady(Traffic{Rate: 20, Fail: 0.1, Tries: 2, Again: 0.03, Code: "http 503"})},
 		{Name: "recovery 20 %", Length: two, Second: steady(Traffic{Rate: 20, Fail: 0.1, Tries: 2, Again: 0.2, Code: "http 503"})},
-	}
+	}...)
 }

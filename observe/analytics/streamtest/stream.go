@@ -25,8 +25,9 @@ type Traffic struct {
 	Class   func(*rand.Rand) retry.Class // nil means Transient
 	Code    string
 	Shard   string
-	Uniform bool // exactly Rate calls
-	Batched bool // as package control tells of calls: successes ten times a second and together, then what failed since, one by one
+	Took    time.Duration // of an attempt that succeeds
+	Uniform bool          // exactly Rate calls
+	Batched bool          // as package control tells of calls: successes ten times a second and together, then what failed since, one by one
 }
 
 // A Source feeds seconds of traffic into an engine.
@@ -102,7 +103,7 @@ func (s *Source) Call(policy string, t Traffic) {
 func (s *Source) record(policy string, t Traffic, at time.Time, attempt, n int, chance float64) {
 	failed := s.Binomial(n, chance)
 	if n > failed { // at the end of the time that it stands for, so that delays come out too long rather than too short
-		s.Engine.Feed(&analytics.Record{Policy: policy, At: at, Class: retry.Transient, Attempt: attempt, Ended: true, Last: true, OK: true, Shard: t.Shard, Code: t.Code, Count: uint32(n - failed)})
+		s.Engine.Feed(&analytics.Record{Policy: policy, At: at, Class: retry.Transient, Attempt: attempt, Ended: true, Last: true, OK: true, Shard: t.Shard, Code: t.Code, Count: uint32(n - failed), Over: over(t), Took: t.Took})
 	}
 	alike := failed
 	if t.Batched {
@@ -117,10 +118,18 @@ func (s *Source) record(policy string, t Traffic, at time.Time, attempt, n int, 
 	}
 }
 
+// over is how long a record stands for.
+func over(t Traffic) time.Duration {
+	if t.Batched || t.Rate > 50 {
+		return time.Second / 10
+	}
+	return time.Second
+}
+
 // failed feeds n attempts that failed, and what follows.
 func (s *Source) failed(policy string, t Traffic, at time.Time, attempt, n int) {
 	again := attempt < t.Tries
-	r := analytics.Record{Policy: policy, At: at, Class: retry.Transient, Attempt: attempt, Ended: true, Last: !again, Shard: t.Shard, Code: t.Code}
+	r := analytics.Record{Policy: policy, At: at, Class: retry.Transient, Attempt: attempt, Ended: true, Last: !again, Shard: t.Shard, Code: t.Code, Over: over(t)}
 	if t.Class == nil {
 		r.Count = uint32(n)
 		s.Engine.Feed(&r)
