@@ -69,7 +69,8 @@ func (g *oracle) Settle(a *retry.Attempt, o *retry.Outcome) {
 // nothing is.
 func (y *weather) outlook(op int, t float64) (p, until float64) {
 	p, until = 1, math.Inf(1)
-	for _, spells := range append(slices.Clone(y.spells[op]), y.dips) {
+	capacity := y.w.Capacity.PerSecond
+	for which, spells := range append(slices.Clone(y.spells[op]), y.dips) {
 		i, _ := slices.BinarySearchFunc(spells, t, func(s spell, t float64) int {
 			if s.to <= t {
 				return -1
@@ -79,16 +80,16 @@ func (y *weather) outlook(op int, t float64) (p, until float64) {
 		if i < len(spells) && spells[i].from <= t {
 			p *= 1 - spells[i].p
 			until = min(until, spells[i].to)
+			if which == len(y.spells[op]) {
+				capacity /= 2
+			}
 		}
 	}
 	if q := y.w.Quota; q.Attempts > 0 && y.used >= q.Attempts && int64(t/q.Window) == y.window {
 		return 0, min(until, float64(y.window+1)*q.Window)
 	}
-	if c := y.w.Capacity.PerSecond; c > 0 {
-		if !math.IsInf(until, 1) {
-			c /= 2
-		}
-		ratio := min(1, c/y.load)
+	if capacity > 0 {
+		ratio := min(1, capacity/y.load)
 		p *= ratio * ratio * ratio
 	}
 	if math.IsInf(until, 1) {

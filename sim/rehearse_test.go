@@ -79,6 +79,10 @@ func TestStage(t *testing.T) {
 	if n := len(w.Outages); n == 0 || w.Outages[n-1].Kind != Throttled {
 		t.Errorf("outages %+v; want throttling", w.Outages)
 	}
+	m, err := Trial{World: w, Rival: Rival{slice: slices20, learns: true, of: p, learned: &x}, Horizon: 10 * time.Minute}.Play(t.Context())
+	if err != nil || m.Success > .99 || m.Decisions["model"] == 0 {
+		t.Errorf("%+v, %v; want throttling, and a model that leads", m, err)
+	}
 	if g := played(p); g.Gates != nil || g.Backoff != p.Backoff || !g.Idempotent {
 		t.Errorf("played %+v", g)
 	}

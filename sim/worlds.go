@@ -31,10 +31,26 @@ func Worlds() []World {
 	}
 }
 
-// FindWorld returns a world of [Worlds] by its name. The error lists all names.
+// Mixtures returns worlds that are none of the reference: the trouble changes half-way, or is of several kinds at once.
+func Mixtures() []World {
+	return []World{
+		{Name: "shift", About: "outages in the first half of the run, short trouble in the second", Noise: []float64{.005}, Outages: []Outage{
+			{Length: Length{A: 15, Sigma: 1.125}, Gap: 180, P: .98, Kind: Unavailable, Until: .5},
+			{Each: true, Length: Length{Mean: 1.5}, Gap: 45, P: .9, Kind: Unavailable, From: .5},
+		}},
+		{Name: "mixture", About: "outages, stalls, dead items and too little capacity at once", Noise: []float64{.01}, NoiseKind: []Failure{Internal}, Dead: []float64{0, .03, .01},
+			Outages: []Outage{
+				{Length: Length{A: 15, Sigma: 1.125}, Gap: 400, P: .98, Kind: Unavailable},
+				{Each: true, Length: Length{Mean: 1}, Gap: 120, P: .8, Kind: TimedOut},
+			},
+			Capacity: Capacity{PerSecond: 9, Dip: Length{A: 400, B: 450}, DipFor: 25}},
+	}
+}
+
+// FindWorld returns a world of [Worlds] or [Mixtures] by its name. The error lists all names.
 func FindWorld(name string) (World, error) {
 	var names []string
-	for _, w := range Worlds() {
+	for _, w := range append(Worlds(), Mixtures()...) {
 		if w.Name == name {
 			return w, nil
 		}

@@ -36,7 +36,8 @@ func TestSimulateCommandLine(t *testing.T) {
 		{"simulate adaptive --help", 0, "overload     a server whose capacity halves at times", ""},
 		{"simulate adaptive --nonsense", 2, "", "relent: simulate adaptive: unknown flag: --nonsense\ntry: relent simulate adaptive --help"},
 		{"simulate adaptive --rival nope --seeds 0", 2, "", "--rival: unknown rival \"nope\": want one of exp+B20, none"},
-		{"simulate adaptive --scenario nope --seeds 1", 1, "", "relent: simulate adaptive: --scenario: unknown scenario \"nope\""},
+		{"simulate adaptive --scenario nope,iid --seeds 1", 2, "", "relent: simulate adaptive: --scenario: unknown scenario \"nope\": want one of iid, bursts"},
+		{"simulate adaptive --scenario nope.json --seeds 1", 1, "", "relent: simulate adaptive: --scenario: open nope.json"},
 		{"simulate adaptive --scenario iid,trace --rival none --seeds 1 --horizon 1m", 0, "Left out: trace: no --trace FILE was given", ""},
 		{"simulate jitter --clients 5 --runs 2", 0, "5 clients write one row that they read before. Means of 2 runs:", ""},
 	} {

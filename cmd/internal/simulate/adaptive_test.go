@@ -121,3 +121,54 @@ func TestAdaptiveMistakes(t *testing.T) {
 		t.Errorf("Run = %v; want %v", err, errEnough)
 	}
 }
+
+// Variants are played by the learner alone, and levels are found where a learner meets simple policies that are bound as it is.
+func TestAdaptiveVariantsAndLevels(t *testing.T) {
+	a := Adaptive{
+		Scenarios: []string{"overload"}, Rivals: []string{"none", "exp", "sre10", "learn+B20", "learn"}, Seeds: 2, FirstSeed: 5, Horizon: time.Minute, Variants: true,
+	}
+	r, err := a.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasSuffix(r.Command, " --variants --rival none,exp,sre10,learn+B20,learn") {
+		t.Errorf("command %q", r.Command)
+	}
+	var names []string
+	for _, v := range r.Variants {
+		names = append(names, v.Name)
+		want := 2
+		if v.Name == "mixtures" {
+			want = 2 * len(sim.Mixtures())
+		}
+		if len(v.Rows) != want || v.Rows[0].Rival != sim.Reference || v.Rows[1].Rival != "learn+B20" {
+			t.Errorf("%s: %+v", v.Name, v.Rows)
+		}
+	}
+	if want := []string{"--stretch 0.25", "--stretch 4", "--busy 0.05", "--busy 5", "--attempt-cost 0.005", "--attempt-cost 0.05", "mixtures"}; !reflect.DeepEqual(names, want) {
+		t.Errorf("variants %q; want %q", names, want)
+	}
+	if len(r.Levels) != 2 || r.Levels[0].Rival != "learn+B20" || r.Levels[1].Rival != "learn" || r.Levels[1].Best != "exp" {
+		t.Fatalf("levels %+v", r.Levels)
+	}
+	for _, l := range r.Levels {
+		if l.Scenario != "overload" || l.Level != (l.Gain.Mean+l.Gain.Half >= 0) {
+			t.Errorf("%+v", l)
+		}
+	}
+	r.Levels = append(r.Levels, Level{"x", "learn", "exp", sim.Interval{Mean: 2, Half: 1}, true}, Level{"x", "learn", "exp", sim.Interval{Mean: -2, Half: 1}, false},
+		Level{"x", "learn", "exp", sim.Interval{Mean: -1, Half: 2}, true})
+	var b strings.Builder
+	if err := r.WriteText(&b); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"BESIDE THE BEST SIMPLE POLICY", "x learn exp 2.00 1.00 better", "x learn exp -2.00 1.00 worse", "x learn exp -1.00 2.00 level", "MIXTURE, mixtures", "OVERLOAD, --stretch 4"} {
+		if !strings.Contains(strings.Join(strings.Fields(b.String()), " "), want) {
+			t.Errorf("no %q in\n%s", want, b.String())
+		}
+	}
+	a.Scenarios = []string{writeFile(t, "a.json", `{"name": "a", "operations": [{"name": "x", "rate": 900, "deadline": 1, "max_attempts": 1}]}`)}
+	if _, err := a.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "Rate") {
+		t.Errorf("Run = %v; want that a variant is too fast", err)
+	}
+}
