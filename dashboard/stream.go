@@ -25,7 +25,7 @@ func (h *Handler) stream(w http.ResponseWriter, r *http.Request, who Identity) {
 	epoch, last := lastID(r)
 	if why := h.hub.join(c, epoch, last); why != "" {
 		w.Header().Set("Retry-After", "5")
-		fail(w, http.StatusServiceUnavailable, why+": try again in 5 seconds, or use GET /api/v1/overview")
+		fail(w, http.StatusServiceUnavailable, why+": try again in 5 seconds, or use GET /api/v1/topics/overview")
 		return
 	}
 	defer h.hub.leave(c)

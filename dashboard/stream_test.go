@@ -111,8 +111,11 @@ func TestStream(t *testing.T) {
 			t.Errorf("last %s", data)
 		}
 		s.done.Wait()
-		if w := ask(h, "GET", "/api/v1/stream", ""); w.Code != 503 || w.Header().Get("Retry-After") == "" {
-			t.Errorf("after the end: %d", w.Code)
+		if w := ask(h, "GET", "/api/v1/stream", ""); w.Code != 503 || w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), "GET /api/v1/topics/overview") {
+			t.Errorf("after the end: %d %s", w.Code, w.Body)
+		}
+		if w := ask(h, "GET", "/api/v1/topics/overview", ""); w.Code != 200 {
+			t.Errorf("what is advised instead: %d", w.Code)
 		}
 		if got := h.Stats(); got.Clients != 0 {
 			t.Errorf("%d clients are left", got.Clients)
