@@ -177,23 +177,22 @@ func (l *ledger) holds(m moment) time.Duration {
 	return arrival
 }
 
-// take books a cost. The ledger has been turned.
-func (l *ledger) take(m moment, s share, cancel bool, cost, ramp float64) part {
-	p := part{ledger: l, cost: cost, window: l.book.window, share: s}
-	p.shares = l.book.take(s, cancel, cost, l.target(m, ramp))
+// take books the cost of a part. The ledger has been turned.
+func (l *ledger) take(m moment, p *part, s share, cancel bool, ramp float64) {
+	p.window, p.share = l.book.window, s
+	p.shares = l.book.take(s, cancel, p.cost, l.target(m, ramp))
 	switch l.form {
 	case fixed:
 		p.low, p.high = l.low, l.high
 		for id := p.low; id <= p.high; id++ {
-			l.at(id).used += cost
+			l.at(id).used += p.cost
 		}
 	case sliding:
 		p.low = l.slot
-		l.slots[l.slot%(slots+1)] += cost
+		l.slots[l.slot%(slots+1)] += p.cost
 	default:
-		l.level += cost
+		l.level += p.cost
 	}
-	return p
 }
 
 // giveBack undoes a part whose request was not sent.

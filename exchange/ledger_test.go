@@ -290,7 +290,8 @@ func TestUsageHeaders(t *testing.T) {
 	g := &ledger{form: fixed, window: time.Minute, limit: 100}
 	m := moment{local: time.Now(), venue: time.Unix(600, 0).Add(-100 * time.Millisecond)}
 	g.turn(m)
-	pt := g.take(m, shareRest, false, 1, 1)
+	pt := part{ledger: g, cost: 1}
+	g.take(m, &pt, shareRest, false, 1)
 	g.correct(m, &pt, 90, time.Unix(601, 0))
 	if g.at(9).used != 90 || g.at(10).used != 1 {
 		t.Errorf("windows %+v; want 90 in the ninth, 1 in the tenth", g.fixed)

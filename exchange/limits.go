@@ -259,7 +259,7 @@ func (l *Limits) take(m moment, r *request, g *grant) (wait time.Duration, short
 	holds := maxWait
 	for i := range g.parts {
 		p := &g.parts[i]
-		*p = p.ledger.take(m, s, cancel, p.cost, l.back(m, p.ledger))
+		p.ledger.take(m, p, s, cancel, l.back(m, p.ledger))
 		holds = min(holds, p.ledger.holds(m))
 	}
 	g.taken, g.holds = len(g.parts) > 0, m.local.Add(holds)

@@ -253,11 +253,7 @@ func (x *trip) failed(err error) error {
 // leave ends the use of a trip. It is still under way if its base, or its Desk, panicked.
 func (x *trip) leave() {
 	if x.done {
-		buf := x.buf[:0]
-		if cap(buf) > mostKept {
-			buf = nil
-		}
-		*x = trip{buf: buf}
+		x.clear()
 		trips.Put(x)
 		return
 	}
@@ -266,6 +262,18 @@ func (x *trip) leave() {
 		closeBody(x.from)
 	}
 	x.finish(x.c != nil, false)
+}
+
+// clear readies a trip for the next request. What the next grant writes over stays: it is the larger part.
+func (x *trip) clear() {
+	x.buf = x.buf[:0]
+	if cap(x.buf) > mostKept {
+		x.buf = nil
+	}
+	x.t, x.from, x.c, x.more, x.s = nil, nil, nil, nil, nil
+	x.r, x.learn, x.pass, x.v = request{}, "", pass{}, Verdict{}
+	x.g.parts, x.g.taken = nil, false
+	x.begun, x.taken, x.done = false, false, false
 }
 
 // finish ends a request once. sent says that its cost stays spent; good that the venue talks to us.
