@@ -46,10 +46,17 @@ func newAssets() *assets {
 	a := &assets{by: map[string]asset{}}
 	sum := sha256.New()
 	root, _ := fs.Sub(files, "assets")
-	fs.WalkDir(root, ".", func(name string, d fs.DirEntry, _ error) error { // embedded files can be read
-		if kind := kinds[path.Ext(name)]; !d.IsDir() && kind != "" {
-			plain, _ := fs.ReadFile(root, name)
-			plain = bare.ReplaceAll(plain, nil)
+	read := func(name string) string {
+		text, _ := fs.ReadFile(root, name) // embedded files can be read
+		return string(bare.ReplaceAll(text, nil))
+	}
+	fs.WalkDir(root, ".", func(name string, d fs.DirEntry, _ error) error {
+		own := path.Ext(name) == ".js" && !strings.HasPrefix(name, "vendor/")
+		if kind := kinds[path.Ext(name)]; !d.IsDir() && kind != "" && (!own || name == "app.js") {
+			plain := []byte(read(name))
+			if own {
+				plain = (&bundle{read: read}).script(name)
+			}
 			if path.Ext(name) == ".css" {
 				plain = tight.ReplaceAll(plain, []byte("$1$2"))
 			}

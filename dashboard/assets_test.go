@@ -29,6 +29,63 @@ func TestAssetBudget(t *testing.T) {
 	}
 }
 
+// One script has all of the page's own modules, each once, and imports nothing but what was vendored.
+func TestBundle(t *testing.T) {
+	a := newAssets()
+	script := string(a.by["app.js"].plain)
+	if left := regexp.MustCompile(`(?m)^\s*(export |import (?:[^*]|.* from '(?:[^.]|\.[^/]|\./[^v]))).*`).FindString(script); left != "" {
+		t.Errorf("%q is left: write imports and exports as the other modules do", left)
+	}
+	modules := 0
+	fs.WalkDir(files, "assets", func(name string, d fs.DirEntry, _ error) error {
+		name = strings.TrimPrefix(name, "assets/")
+		if d.IsDir() || !strings.HasSuffix(name, ".js") || strings.HasPrefix(name, "vendor/") {
+			return nil
+		}
+		modules++
+		if _, served := a.by[name]; served != (name == "app.js") {
+			t.Errorf("%s: served %v", name, served)
+		}
+		return nil
+	})
+	if n := strings.Count(script, "})();\n"); n < modules || strings.Count(script, "(() => {\nconst {") < modules-5 {
+		t.Errorf("%d modules are in the script; want %d", n, modules)
+	}
+	read := func(name string) string {
+		return map[string]string{
+			"app.js":   "import { a, b as c } from './x/one.js';\nimport Two from './x/two.js';\na(c, Two);\n",
+			"x/one.js": "import { h } from '../vendor/v.js';\nimport Two from './two.js';\nexport const a = h;\nexport async function b() {}\n",
+			"x/two.js": "import v from '../vendor/v.js';\nexport default function Two() { return v; }\n",
+		}[name]
+	}
+	const want = `import * as $0 from './vendor/v.js';
+const $1 = (() => {
+const { default: v } = $0;
+function Two() { return v; }
+
+return { default: Two };
+})();
+const $2 = (() => {
+const { h } = $0;
+const { default: Two } = $1;
+const a = h;
+async function b() {}
+
+return { a, b };
+})();
+const $3 = (() => {
+const { a, b: c } = $2;
+const { default: Two } = $1;
+a(c, Two);
+
+return {  };
+})();
+`
+	if got := string((&bundle{read: read}).script("app.js")); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
 // What was vendored is what VENDOR says, no more and no less, and its licences are there.
 func TestVendored(t *testing.T) {
 	list, err := os.ReadFile("assets/vendor/VENDOR")

@@ -155,3 +155,11 @@ func TestLearningTopic(t *testing.T) {
 		t.Errorf("when off: %s", got)
 	}
 }
+
+// A drill stands beside what is stopped for real in the same scope.
+func TestDrillsAndStops(t *testing.T) {
+	st := newSampler().take(control.View{Stops: []control.StopView{{Scope: "desk", State: "drain"}, {Scope: "desk", State: "stopped", Drill: true}}}, began, Stats{})
+	if stops := st["stops"]; len(stops) != 2 || stops["desk"] == nil || stops["desk (drill)"] == nil {
+		t.Errorf("stops %s; want both", stops)
+	}
+}

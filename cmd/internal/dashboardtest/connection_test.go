@@ -50,7 +50,7 @@ func TestServerRestart(t *testing.T) {
 	h2 := newDashboard(t, w)
 	plug(t, c.addr, h2)
 	b.click("#retry")
-	b.until(`document.querySelector('.who').innerText === 'tokyo-2' && document.querySelector('#stream').innerText.includes('Live') && !document.querySelector('main.stale')`)
+	b.until(`document.querySelector('.who').innerText.startsWith('tokyo-2 ') && document.querySelector('#stream').innerText.includes('Live') && !document.querySelector('main.stale')`)
 	w.chatter(7)
 	b.until(`document.querySelectorAll('#p-events tbody tr').length === 7`) // those of the old process are gone
 }

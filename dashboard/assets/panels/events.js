@@ -1,5 +1,5 @@
-import { html, Panel, Table, Empty, Button, loaded } from '../ui.js';
-import { tail, fresh, paused, terms, me, go } from '../state.js';
+import { html, Panel, Table, Empty, Button, Behind, loaded } from '../ui.js';
+import { tail, fresh, paused, terms, me, go, list } from '../state.js';
 import { matchNote } from '../filter.js';
 import { clock, words, num, dur } from '../format.js';
 
@@ -10,6 +10,7 @@ const cols = [
 	{ key: 'policy', label: 'Policy', css: 'name', show: n => html`${n.policy || ''}${n.target ? html`<small>${n.target}</small>` : ''}` },
 	{ key: 'what', label: 'What', css: 'what', show: n => [n.attempt && 'attempt ' + n.attempt, n.class, words(n.outcome || n.reason), n.wait && 'waits ' + dur(n.wait / 1e9), n.elapsed && 'after ' + dur(n.elapsed / 1e9)].filter(Boolean).join(' · ') },
 	{ key: 'text', label: 'Text', css: 'text', show: n => html`<span title=${n.text}>${n.text || ''}</span>` },
+	{ key: 'instance', label: 'Instance', css: 'name', show: n => n.instance && html`<${Behind} filter=${'instance:' + n.instance}>${n.instance}<//>` },
 	{ key: 'trace', label: 'Trace', css: 'mono', show: n => (n.trace ? html`<button type="button" class="plain" title=${n.trace} onClick=${() => go({ panel: 'events', filter: 'trace:' + n.trace })}>${n.trace.slice(0, 8)}</button>` : '') },
 ];
 
@@ -19,7 +20,7 @@ export default function Events({ full }) {
 		${dropped > 0 && html`<small class="chip warn" id="dropped" title="more came than a browser can show">${num(dropped)} dropped</small>`}
 		<${Button} kind="quiet" icon=${paused.value ? 'play' : 'pause'} label=${paused.value ? 'Go on' : 'Pause'} onClick=${() => go({ paused: paused.value ? '' : '1' }, true)} />`;
 	return html`<${Panel} id="events" title="Live tail" wide=${full ? 'w12' : 'w6'} sub=${rows.length < items.length ? rows.length + ' of ' + items.length : 'newest first'} tools=${tools}>
-		<${Table} id="events" label="Events" cols=${full ? cols : cols.slice(0, 4)} rows=${rows} keyOf=${n => n.seq} loaded=${loaded('overview')} height=${full ? 640 : 300}
+		<${Table} id="events" label="Events" cols=${full ? cols.filter(c => c.key !== 'instance' || list('instances').length) : cols.slice(0, 4)} rows=${rows} keyOf=${n => n.seq} loaded=${loaded('overview')} height=${full ? 640 : 300}
 			empty=${!me.value.events ? html`<${Empty} title="No events are connected">The source of this dashboard has no Subscribe method, so it tells no single events. The control registry has one.<//>` :
 				items.length ? html`<${Empty} title="No event matches the filter">${items.length} are hidden by it. Filters look like <code>policy:binance.* -kind:retrying</code><//>` : html`<${Empty} title="Quiet" cmd="relent demo">Calls that succeed at once make no events. To see others, run<//>`} /><//>`;
 }

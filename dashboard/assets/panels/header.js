@@ -11,7 +11,7 @@ export function stream() {
 	if (c.state === 'reconnecting') return ['warn', 'Reconnecting', c.at ? 'in ' + dur(Math.max(0, Math.ceil((c.at - t) / 1000))) : c.cause, 'warn'];
 	if (stale.value) return ['warn', 'Stale', dur((t - heard.value) / 1000), 'warn'];
 	if (c.state === 'connecting') return ['dim', 'Connecting', '', 'unknown'];
-	return ['ok', 'Live', (1000 / c.interval).toFixed(0) + ' Hz', 'up'];
+	return ['ok', 'Live', (1000 / c.interval).toFixed(0) + ' Hz, ' + Math.max(0, Math.floor((t - heard.value) / 1000)) + ' s old', 'up'];
 }
 
 export function Header() {
@@ -19,7 +19,7 @@ export function Header() {
 	const o = topics.overview.value || {}, box = useRef(), v = view.value;
 	return html`<header class="top">
 		<a class="brand" href=${href({ panel: '' })} aria-label="relent, overview"><svg viewBox="0 0 16 16" aria-hidden="true"><path d="M13 8a5 5 0 1 1-2-4M11 1v3.2H7.8" /></svg><b>relent</b></a>
-		<span class="who" title="instance">${o.instance || ''}</span>
+		<span class="who" title="instance, and your role">${o.instance || ''} · ${me.value.role}</span>
 		<span class="chip ${tone}" id="stream" title=${conn.value.cause || 'age of the data: ' + dur(Math.max(0, now.value - heard.value) / 1000)}><${Icon} name=${icon} />${word}<small>${more}</small></span>
 		${conn.value.state === 'reconnecting' && html`<${Button} id="retry" onClick=${reconnect}>Retry now<//>`}
 		<span class="gap" />
