@@ -118,11 +118,11 @@ func TestCancelAll(t *testing.T) {
 	})
 	bubble(t, fenced, func(r *rig) {
 		r.submit(limit(1))
-		r.log.Break(func([]order.Entry) error { return errTest })
+		r.model().Break(func([]order.Entry) error { return errTest })
 		if err := r.CancelAll(r.t.Context()); !errors.Is(err, order.ErrLog) {
 			r.t.Errorf("CancelAll = %v; want %v", err, order.ErrLog)
 		}
-		r.log.Break(nil)
+		r.model().Break(nil)
 	})
 }
 
@@ -250,11 +250,11 @@ func TestReplaceStops(t *testing.T) {
 		}
 		r.venue.plan = nil
 		r.submit(limit(3))
-		r.log.Break(func([]order.Entry) error { return errTest })
+		r.model().Break(func([]order.Entry) error { return errTest })
 		if _, err := r.ReplaceAtomic(r.t.Context(), id(limit(3)), limit(4)); !errors.Is(err, order.ErrLog) {
 			r.t.Errorf("ReplaceAtomic = %v; want %v", err, order.ErrLog)
 		}
-		r.log.Break(nil)
+		r.model().Break(nil)
 		if _, err := r.ReplaceAtomic(r.t.Context(), id(limit(3)), order.Intent{}); !errors.Is(err, order.ErrTerms) {
 			r.t.Errorf("ReplaceAtomic by nothing = %v; want %v", err, order.ErrTerms)
 		}

@@ -104,7 +104,7 @@ func TestImpatience(t *testing.T) {
 		r.submit(limit(1))
 		vid := r.venue.truth(id(limit(1)))[0].id
 		block := make(chan struct{})
-		r.log.Break(func([]order.Entry) error { return nil })
+		r.model().Break(func([]order.Entry) error { return nil })
 		held := &slow{Log: r.log, until: block}
 		r.close()
 		r.make(fenced)
@@ -216,7 +216,7 @@ func TestEdges(t *testing.T) {
 		r.done(id(limit(1)), order.Parked)
 	}, func(m *order.Machine) { m.Gates = []retry.Gate{g} })
 	bubble(t, fenced, func(r *rig) { // the log takes no attempts
-		r.log.Break(func(es []order.Entry) error {
+		r.model().Break(func(es []order.Entry) error {
 			if es[0].Kind == order.KindSending {
 				return errTest
 			}
@@ -224,7 +224,7 @@ func TestEdges(t *testing.T) {
 		})
 		r.submit(old(limit(1)))
 		r.done(id(limit(1)), order.Abandoned)
-		r.log.Break(nil)
+		r.model().Break(nil)
 	}, func(m *order.Machine) { m.MaxIdleSends = 2 })
 	bubble(t, fenced, func(r *rig) { // two callers with one id
 		slow := make(chan error, 1)

@@ -193,9 +193,9 @@ func TestResolve(t *testing.T) {
 		none := good
 		none.ID = order.NewID("A1", "none", 1)
 		ask(order.ErrNoOrder, none)
-		r.log.Break(func([]order.Entry) error { return errTest })
+		r.model().Break(func([]order.Entry) error { return errTest })
 		ask(order.ErrLog, good)
-		r.log.Break(nil)
+		r.model().Break(nil)
 		if o := ask(nil, good); o.State != order.Abandoned || !o.Closed {
 			r.t.Errorf("the order is %v; want it abandoned", o.State)
 		}
@@ -336,7 +336,7 @@ func TestMadeBeforeItWasSent(t *testing.T) {
 // Evidence wins, too, on an order that as far as this process knows was never sent.
 func TestSeenBeforeItWasSent(t *testing.T) {
 	bubble(t, fenced, func(r *rig) {
-		r.log.Break(func(es []order.Entry) error {
+		r.model().Break(func(es []order.Entry) error {
 			if es[0].Kind == order.KindSending {
 				return errTest
 			}
@@ -358,7 +358,7 @@ func TestSeenBeforeItWasSent(t *testing.T) {
 // The log is the truth: what it cannot take is not done, and what it cannot say is found out.
 func TestLogFails(t *testing.T) {
 	fail := func(r *rig, kinds ...order.Kind) {
-		r.log.Break(func(es []order.Entry) error {
+		r.model().Break(func(es []order.Entry) error {
 			for _, e := range es {
 				for _, k := range kinds {
 					if e.Kind == k {
@@ -375,7 +375,7 @@ func TestLogFails(t *testing.T) {
 			r.t.Errorf("Submit = %v; want %v", err, order.ErrLog)
 		}
 		pass(10 * time.Second)
-		r.log.Break(nil)
+		r.model().Break(nil)
 		if o := r.done(id(limit(1)), order.Abandoned); len(r.venue.sends) != 0 {
 			r.t.Errorf("the order is %+v; want nothing sent", o)
 		}
@@ -387,7 +387,7 @@ func TestLogFails(t *testing.T) {
 		if len(r.venue.sends) != 0 {
 			r.t.Error("it was sent without a record")
 		}
-		r.log.Break(nil)
+		r.model().Break(nil)
 		if o, err := r.Wait(r.t.Context(), id(limit(2))); err != nil || o.State != order.Acked {
 			r.t.Errorf("the order is %v, %v; want it acked", o.State, err)
 		}
@@ -397,7 +397,7 @@ func TestLogFails(t *testing.T) {
 		r.submit(limit(3))
 		r.state(id(limit(3)), order.Unknown)
 		pass(10 * time.Second)
-		r.log.Break(nil)
+		r.model().Break(nil)
 		pass(10 * time.Second)
 		r.state(id(limit(3)), order.Acked)
 
@@ -408,7 +408,7 @@ func TestLogFails(t *testing.T) {
 		r.state(id(limit(4)), order.Unknown)
 		pass(time.Minute)
 		r.state(id(limit(4)), order.Unknown)
-		r.log.Break(nil)
+		r.model().Break(nil)
 		pass(time.Minute)
 		r.state(id(limit(4)), order.Acked) // after a proof, it is sent again
 	})
@@ -425,7 +425,7 @@ func TestLogFails(t *testing.T) {
 		if o, _ := r.Get(r.t.Context(), id(market(1))); o.Closed {
 			r.t.Error("it is closed although the log says otherwise")
 		}
-		r.log.Break(nil)
+		r.model().Break(nil)
 		r.done(id(market(1)), order.Filled)
 		r.done(id(young), order.Abandoned)
 
@@ -442,7 +442,7 @@ func TestLogFails(t *testing.T) {
 		if err := r.Seen(r.t.Context(), order.Report{Wire: id(limit(3)), VenueID: "x", Status: order.StatusNew}); !errors.Is(err, order.ErrLog) {
 			r.t.Errorf("Seen of a breach = %v; want %v", err, order.ErrLog)
 		}
-		r.log.Break(nil)
+		r.model().Break(nil)
 	})
 	never := order.Rules{Venue: "venue"}
 	bubble(t, never, func(r *rig) {
@@ -452,7 +452,7 @@ func TestLogFails(t *testing.T) {
 		fail(r, order.KindMove)
 		pass(time.Minute)
 		r.state(id(limit(1)), order.Verifying)
-		r.log.Break(nil)
+		r.model().Break(nil)
 		r.done(id(limit(1)), order.Parked)
 	})
 }

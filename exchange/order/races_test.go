@@ -11,7 +11,6 @@ import (
 
 	"github.com/relent-go/relent/exchange"
 	"github.com/relent-go/relent/exchange/order"
-	"github.com/relent-go/relent/exchange/order/ordertest"
 	"github.com/relent-go/relent/gate/halt"
 	"github.com/relent-go/relent/retry"
 )
@@ -240,22 +239,25 @@ func TestProbeIsGuarded(t *testing.T) {
 	})
 }
 
-// cut returns a log that has only the first n entries of an intent, as after a crash.
-func (r *rig) cut(id string, n int) *ordertest.Model {
+// cut moves the rig to a log that has only the first n entries of an intent, as after a crash.
+func (r *rig) cut(id string, n int) {
 	es, err := r.log.Load(r.t.Context(), r.Scope, id)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	log := &ordertest.Model{}
-	l, err := log.Acquire(r.t.Context(), r.Scope, "dead", time.Second)
+	r.log, r.account = newLog()
+	scope := r.Scope
+	scope.Account = r.account
+	l, err := r.log.Acquire(r.t.Context(), scope, "dead", time.Second)
 	if err == nil {
-		err = log.Append(r.t.Context(), l, es[:n]...)
+		err = r.log.Append(r.t.Context(), l, es[:n]...)
+	}
+	if err == nil {
+		err = r.log.Release(r.t.Context(), l)
 	}
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	time.Sleep(time.Second)
-	return log
 }
 
 func TestR9Crash(t *testing.T) {
@@ -279,9 +281,8 @@ func TestR9Crash(t *testing.T) {
 				i := market(1)
 				i.MaxAge = test.age
 				r.submit(i)
-				log := r.cut(id(i), test.entries)
+				r.cut(id(i), test.entries)
 				r.close()
-				r.log = log
 				r.venue.plan = func(*order.Intent, int) trip { return trip{fill: 100} }
 				r.make(r.Rules)
 				r.start()

@@ -12,7 +12,6 @@ import (
 
 	"github.com/relent-go/relent/exchange"
 	"github.com/relent-go/relent/exchange/order"
-	"github.com/relent-go/relent/exchange/order/ordertest"
 )
 
 // clock is a venue's clock that is off by a known offset.
@@ -121,17 +120,18 @@ func (s *stream) Gapless(time.Time) bool { return !s.gaps }
 // A rig is a machine with a venue, for tests.
 type rig struct {
 	*order.Machine
-	t      *testing.T
-	venue  *venue
-	log    *ordertest.Model
-	clock  *clock
-	alarms *alarms
-	book   *book
-	risk   *risk
-	stream *stream
-	ended  chan error
-	live   atomic.Pointer[order.Machine]
-	before func(*order.Machine)
+	t       *testing.T
+	venue   *venue
+	log     order.Log
+	account string
+	clock   *clock
+	alarms  *alarms
+	book    *book
+	risk    *risk
+	stream  *stream
+	ended   chan error
+	live    atomic.Pointer[order.Machine]
+	before  func(*order.Machine)
 }
 
 // fenced are rules like those of Binance with a window of 1 s.
@@ -142,10 +142,11 @@ var fenced = order.Rules{
 
 func newRig(t *testing.T, rules order.Rules, change ...func(*order.Machine)) *rig {
 	r := &rig{
-		t: t, log: &ordertest.Model{}, clock: &clock{}, alarms: &alarms{}, risk: &risk{}, stream: &stream{},
+		t: t, clock: &clock{}, alarms: &alarms{}, risk: &risk{}, stream: &stream{},
 		book:  &book{quote: order.Quote{Bid: "99", Ask: "101", Synced: true}},
 		venue: &venue{window: time.Second, dedupe: exchange.DedupeOpenOnly},
 	}
+	r.log, r.account = newLog()
 	r.before = func(m *order.Machine) {
 		for _, c := range change {
 			c(m)
@@ -157,7 +158,7 @@ func newRig(t *testing.T, rules order.Rules, change ...func(*order.Machine)) *ri
 
 func (r *rig) make(rules order.Rules) {
 	r.Machine = &order.Machine{
-		Scope: order.Scope{Venue: "venue", Account: "main", Prefix: "A1"}, Adapter: r.venue, Log: r.log, Rules: rules, Clock: r.clock,
+		Scope: order.Scope{Venue: "venue", Account: r.account, Prefix: "A1"}, Adapter: r.venue, Log: r.log, Rules: rules, Clock: r.clock,
 		Alert: r.alarms, Owner: "one", Risk: r.risk, Book: r.book, Stream: r.stream,
 	}
 	r.before(r.Machine)
