@@ -274,7 +274,7 @@ func TestModes(t *testing.T) {
 			t.Errorf("in active only %d of %d waits are others than configured", odd(waits), len(waits))
 		}
 		v = o.View().Learning
-		if v.Mode != "active" || v.Decisions["control"] == 0 || v.Stopped == 0 {
+		if v.Mode != "active" || v.Decisions["control"] == 0 {
 			t.Errorf("after active: %+v", v)
 		}
 		if len(v.Choices) != 4 || !v.Choices[0].At.After(v.Choices[3].At) || !strings.HasPrefix(v.Choices[0].Text, "venue.get unavailable: down") || v.Choices[0].Configured != 200*time.Millisecond {
