@@ -99,16 +99,18 @@ func (s *Set) join(r *control.Registry, previous *Set) (undo func(), err error) 
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Budgets)) {
 		b, ok := s.Budgets[name].(*budget.Budget)
-		if _, had := previous.Budgets[name].(*budget.Budget); !ok || had {
+		if !ok {
 			continue
 		}
-		var users []string
-		for policy, def := range s.File.Policies {
-			if slices.ContainsFunc(def.Gates, func(g string) bool { return s.gate(g) == s.Budgets[name] }) {
-				users = append(users, policy)
+		users := s.users(name)
+		if old, had := previous.Budgets[name].(*budget.Budget); had {
+			before := previous.users(name)
+			if slices.Equal(users, before) {
+				continue
 			}
+			r.RemoveBudget(name) // it goes on, and is shown with the policies that draw on it now
+			added = append(added, func() { r.AddBudget(name, control.BudgetOf(old, before...)) })
 		}
-		slices.Sort(users)
 		if err := r.AddBudget(name, control.BudgetOf(b, users...)); err != nil {
 			errs = append(errs, fmt.Errorf("budgets.%s: %w", name, err))
 			continue
@@ -116,10 +118,21 @@ func (s *Set) join(r *control.Registry, previous *Set) (undo func(), err error) 
 		added = append(added, func() { r.RemoveBudget(name) })
 	}
 	return func() {
-		for _, remove := range added {
-			remove()
+		for _, undo := range slices.Backward(added) {
+			undo()
 		}
 	}, errors.Join(errs...)
+}
+
+// users are the policies that draw on a budget.
+func (s *Set) users(budget string) (names []string) {
+	for policy, def := range s.File.Policies {
+		if slices.ContainsFunc(def.Gates, func(g string) bool { return s.gate(g) == s.Budgets[budget] }) {
+			names = append(names, policy)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // operations is what a registry makes operations of.

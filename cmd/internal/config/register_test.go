@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -130,6 +131,48 @@ func TestPublishRemoves(t *testing.T) {
 	more := strings.NewReplacer("b: {}", "b: {}, c: {}", "y: {}", "y: {max: 3}, w: {}").Replace(text)
 	reload(strings.Replace(more, "w: {}", "w: {}, z: {}", 1), Refused, 2, 3)
 	reload(more, Applied, 3, 4)
+}
+
+// A budget that stays is shown with the policies that draw on it now, and with those of before if the registry refuses the rest.
+func TestPublishRenamesUsers(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "relent.yaml")
+	text := "version: 1\npolicies: { p: { gates: [budget.x] }, q: {} }\nbudgets: { x: {} }\n"
+	write(t, name, text)
+	var r control.Registry
+	f, err := Read(name, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := f.Register(t.Context(), &r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &Watcher{Name: name}
+	w.Adopt(first)
+	w.Publish = func(next *Set, e Event) error { return next.Publish(t.Context(), &r, w.Current(), e) }
+	if err := r.AddBudget("z", func() control.BudgetView { return control.BudgetView{} }); err != nil {
+		t.Fatal(err)
+	}
+	both := strings.Replace(text, "q: {}", "q: { gates: [budget.x] }", 1)
+	for _, test := range []struct {
+		text string
+		want Result
+		are  string
+	}{
+		{strings.Replace(both, "x: {}", "x: {}, z: {}", 1), Refused, "[p]"},
+		{both, Applied, "[p q]"},
+		{strings.Replace(both, "[budget.x] }, q", "[] }, q", 1), Applied, "[q]"},
+		{strings.Replace(both, "x: {}", "x: { max: 7 }", 1), Applied, "[p q]"},
+	} {
+		write(t, name, test.text)
+		if e := w.Reload("api", ""); e.Result != test.want {
+			t.Errorf("%s: %+v; want %s", test.text, e, test.want)
+		}
+		v := r.View().Budgets
+		if len(v) != 2 || v[0].Name != "x" || fmt.Sprint(v[0].Policies) != test.are {
+			t.Errorf("%s: %+v; want x with %s", test.text, v, test.are)
+		}
+	}
 }
 
 // What a control plane sends to its processes is what the file gives, without what only their code may say.
