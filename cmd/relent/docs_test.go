@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -28,6 +30,33 @@ func documents(t *testing.T) []string {
 		t.Fatalf("%d documents found", len(all))
 	}
 	return all
+}
+
+// The part of a venue's file that venues.md shows is one of the file.
+func TestVenueFile(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/guides/venues.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.ReadFile("../../exchange/testdata/acme.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := regexp.MustCompile("(?s)```json\n(.*?)```").FindStringSubmatch(string(page))
+	if block == nil {
+		t.Fatal("no part of a file found in venues.md")
+	}
+	var part, whole map[string]any
+	if err := json.Unmarshal([]byte("{"+block[1]+"}"), &part); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(file, &whole); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(part["wire"], whole["wire"]) {
+		t.Errorf("venues.md shows %v; acme.json has %v", part["wire"], whole["wire"])
+	}
 }
 
 // A link to a file of the project leads to one.

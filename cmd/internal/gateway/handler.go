@@ -227,10 +227,14 @@ var errLost = errors.New("outcome unknown")
 // answer looks at what came back.
 func (g *Gateway) answer(resp *http.Response) error {
 	v := visitOf(resp.Request.Context())
+	e := retryhttp.Reason(resp)
 	if v.lost() {
+		if v.attempts = 1; e != nil {
+			v.attempts = e.Attempts
+		}
 		return errLost
 	}
-	if e := retryhttp.Reason(resp); e != nil && e.Attempts > 1 {
+	if e != nil && e.Attempts > 1 {
 		resp.Header.Set("Relent-Attempts", strconv.Itoa(e.Attempts))
 	}
 	return nil
@@ -269,7 +273,7 @@ func (g *Gateway) refuse(one *route, w http.ResponseWriter, p problem) {
 // problemOf says what happened, and what is known about the request.
 func (v *visit) problemOf(r *http.Request, err error) problem {
 	e, _ := errors.AsType[*retry.Error](err)
-	attempts := 0
+	attempts := v.attempts
 	why := err
 	if e != nil {
 		attempts = e.Attempts

@@ -28,14 +28,15 @@ type desk struct {
 
 // A visit is a request on its way through the proxy. The RoundTrippers below find it in the context.
 type visit struct {
-	route   *route
-	idle    time.Duration
-	body    *incoming // nil without a body, or once it is in memory
-	secrets []string  // values of the route's
-	order   exchange.Sending
-	begun   bool // bytes of the order may have left
-	verdict *exchange.Verdict
-	done    bool // a problem was written
+	route    *route
+	idle     time.Duration
+	body     *incoming // nil without a body, or once it is in memory
+	secrets  []string  // values of the route's
+	order    exchange.Sending
+	begun    bool // bytes of the order may have left
+	attempts int  // after an answer that proves nothing
+	verdict  *exchange.Verdict
+	done     bool // a problem was written
 }
 
 type visitKey struct{}
