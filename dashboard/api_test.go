@@ -79,6 +79,29 @@ func TestRowJSON(t *testing.T) {
 	}
 }
 
+// A row has the fields that are in force now, not those of before.
+func TestRowFieldsChange(t *testing.T) {
+	s := newSampler()
+	row := func(base, override map[string]string) string {
+		v := control.View{Policies: []control.PolicyView{{Name: "a", Base: base, Override: override}}}
+		return string(s.take(v, began, Stats{})["policies"]["a"])
+	}
+	for i, test := range []struct {
+		base, override map[string]string
+		want           string
+	}{
+		{map[string]string{"max": "3"}, nil, `"version":0,"base":{"max":"3"},"calls":`},
+		{map[string]string{"max": "3"}, nil, `"version":0,"base":{"max":"3"},"calls":`},
+		{map[string]string{"max": "3"}, map[string]string{"max": "1"}, `"base":{"max":"3"},"override":{"max":"1"},"calls":`},
+		{map[string]string{"max": "4"}, map[string]string{"max": "1"}, `"base":{"max":"4"},"override":{"max":"1"},"calls":`},
+		{nil, nil, `"version":0,"calls":`},
+	} {
+		if got := row(test.base, test.override); !strings.Contains(got, test.want) {
+			t.Errorf("%d: %s; want %s in it", i, got, test.want)
+		}
+	}
+}
+
 func TestQuantile(t *testing.T) {
 	bounds := []float64{1, 2, 4}
 	for _, test := range []struct {

@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"encoding/json"
+	"maps"
 	"time"
 )
 
@@ -39,6 +40,9 @@ type trail struct {
 	bounds [2][]float64
 	told   json.RawMessage // the trend, until the next point
 	toldAt time.Time
+
+	base, override map[string]string // of the last row
+	fields         []byte            // those in its JSON
 }
 
 // add takes what the counters say now, and returns the point that it completes, if any. Points have
@@ -108,6 +112,14 @@ func (t *trail) trend() json.RawMessage {
 	}
 	t.told, t.toldAt = append(rates, ']'), t.from.at
 	return t.told
+}
+
+// fieldsOf returns base and override as in the JSON of a row, encoded anew when they changed.
+func (t *trail) fieldsOf(base, override map[string]string) []byte {
+	if t.fields == nil || !maps.Equal(t.base, base) || !maps.Equal(t.override, override) {
+		t.base, t.override, t.fields = base, override, fieldsOf(base, override)
+	}
+	return t.fields
 }
 
 // after returns the points later than a time.

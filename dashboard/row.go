@@ -32,6 +32,8 @@ type Row struct {
 	Waiting       int64             `json:"waiting"`
 	Outcomes      map[string]uint64 `json:"outcomes"`   // calls, those that are not zero
 	Suppressed    map[string]uint64 `json:"suppressed"` // retries not made, those that are not zero
+
+	fields []byte // Base and Override as in the JSON; nil: they are to be encoded
 }
 
 // A LearningRow is what is learned about one policy.

@@ -128,6 +128,7 @@ func (s *sampler) policies(v control.View, now time.Time, into, trends, learning
 		}
 		t.add(c)
 		r := row(p, c, t)
+		r.fields = t.fieldsOf(p.Base, p.Override)
 		s.rows[p.Name] = r
 		if p.Learning != nil {
 			put(learning, p.Name, LearningRow{p.Name, p.Learning})
