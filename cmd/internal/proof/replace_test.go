@@ -7,7 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alpacahq/alpaca-trade-api-go/v3/alpaca"
+
 	"github.com/relent-go/relent/cmd/internal/venue"
+	alpacaorders "github.com/relent-go/relent/contrib/alpaca"
 	binanceorders "github.com/relent-go/relent/contrib/binance"
 	"github.com/relent-go/relent/exchange"
 	"github.com/relent-go/relent/exchange/order"
@@ -19,41 +22,55 @@ type quiet struct{}
 
 func (quiet) Raise(context.Context, order.Alarm) {}
 
+// sdkOf is one of the two SDKs above a transport.
+func sdkOf(ofAlpaca bool, t *exchange.Transport, url string) (order.Venue, *venueClock) {
+	if ofAlpaca {
+		v := &alpacaorders.Venue{Options: alpaca.ClientOpts{APIKey: venue.DefaultKey, APISecret: venue.DefaultSecret, BaseURL: url + "/alpaca"}, Transport: t}
+		return v, &venueClock{Clock: t.Clock, time: v.Time}
+	}
+	sdk := newSDK(&http.Client{Transport: t})
+	sdk.BaseURL = url
+	v := &binanceorders.Venue{Client: sdk, Window: time.Second}
+	return v, &venueClock{Clock: t.Clock, time: v.Time}
+}
+
 // A replacement in one call of the venue, through go-binance, the transport and the machine: whatever becomes of its answer there is
 // one new order or none, and the old one is gone.
 func TestReplaceInOneCall(t *testing.T) {
 	t.Parallel()
-	const path = "/api/v3/order/cancelReplace"
-	lost := venue.Match{Path: path}
+	binance, alpacas := venue.Match{Path: "/api/v3/order/cancelReplace"}, venue.Match{Method: http.MethodPatch}
 	for name, test := range map[string]struct {
+		alpaca   bool
 		fault    venue.Fault
 		old, new order.State
 		there    int // new orders
 	}{
-		"whole":               {venue.Fault{}, order.Canceled, order.Acked, 1},
-		"the answer is lost":  {venue.Fault{Kind: venue.AcceptDropAnswer, Match: lost}, order.Canceled, order.Acked, 1},
-		"the request is lost": {venue.Fault{Kind: venue.Drop, Match: lost}, order.Canceled, order.Abandoned, 0},
-		"the old one fills":   {venue.Fault{Kind: venue.FillFirst, Match: lost}, order.Filled, order.Rejected, 0},
+		"whole":                       {false, venue.Fault{}, order.Canceled, order.Acked, 1},
+		"the answer is lost":          {false, venue.Fault{Kind: venue.AcceptDropAnswer, Match: binance}, order.Canceled, order.Acked, 1},
+		"the request is lost":         {false, venue.Fault{Kind: venue.Drop, Match: binance}, order.Canceled, order.Abandoned, 0},
+		"the old one fills":           {false, venue.Fault{Kind: venue.FillFirst, Match: binance}, order.Filled, order.Rejected, 0},
+		"alpaca: whole":               {true, venue.Fault{}, order.Canceled, order.Acked, 1},
+		"alpaca: the answer is lost":  {true, venue.Fault{Kind: venue.AcceptDropAnswer, Match: alpacas}, order.Canceled, order.Acked, 1},
+		"alpaca: the request is lost": {true, venue.Fault{Kind: venue.Drop, Match: alpacas}, order.Canceled, order.Parked, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			v := venue.New(venue.Config{NoFlow: true})
+			v := venue.New(venue.Config{NoFlow: true, Symbols: []string{"BTCUSDT", "BTCUSD"}})
 			server := httptest.NewServer(v)
 			defer server.Close()
 			defer v.Close()
-			facts, err := exchange.Load("binance")
+			front := map[bool]string{false: "binance", true: "alpaca"}[test.alpaca]
+			facts, err := exchange.Load(front)
 			if err != nil {
 				t.Fatal(err)
 			}
 			below := &exchange.Transport{Profile: facts, Account: "main", Clock: &exchange.Clock{}, DropUsage: true}
-			sdk := newSDK(&http.Client{Transport: below})
-			sdk.BaseURL = server.URL
-			adapter := &binanceorders.Venue{Client: sdk, Window: time.Second}
-			clock := &venueClock{Clock: below.Clock, time: adapter.Time}
+			adapter, clock := sdkOf(test.alpaca, below, server.URL)
 			rules := order.RulesOf(facts)
 			rules.Residual = time.Second // of this venue
+			symbol := map[bool]string{false: "BTCUSDT", true: "BTC/USD"}[test.alpaca]
 			m := &order.Machine{
-				Scope: order.Scope{Venue: "binance", Account: "main", Prefix: "A1"}, Adapter: adapter, Rules: rules, Clock: clock,
+				Scope: order.Scope{Venue: front, Account: "main", Prefix: "A1"}, Adapter: adapter, Rules: rules, Clock: clock,
 				Log: &ordertest.Model{}, Alert: quiet{}, Owner: "test", Unguarded: true,
 			}
 			below.Desk = m
@@ -72,7 +89,7 @@ func TestReplaceInOneCall(t *testing.T) {
 			}()
 			intent := func(n uint64, price order.Decimal) order.Intent {
 				return order.Intent{Strategy: "s", Counter: n, MaxAge: time.Minute, MaxAttempts: 1, Terms: order.Terms{
-					Symbol: "BTCUSDT", Side: order.Buy, Type: order.Limit, TIF: order.GTC, Quantity: "0.001", Price: price,
+					Symbol: symbol, Side: order.Buy, Type: order.Limit, TIF: order.GTC, Quantity: "0.001", Price: price,
 				}}
 			}
 			first, err := m.Submit(t.Context(), intent(1, "10000"))
