@@ -3,11 +3,14 @@ package exchange
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/relent-go/relent/retry"
 )
 
 // rush sends many cancels at once, which may take from every share, and give up when they would have to wait.
@@ -134,6 +137,38 @@ func TestLateArrivalCounts(t *testing.T) {
 					t.Errorf("%v were used in all; want as much as there is room for", venue.total)
 				}
 			})
+		})
+	}
+}
+
+// What was signed for less than the wait for its grant took is not sent: the venue would only count and refuse it.
+func TestWaitOutlivesSignature(t *testing.T) {
+	for window, sent := range map[int]int{2_000: 0, 60_000: 1} {
+		synctest.Test(t, func(t *testing.T) {
+			const limit = 20
+			p, venue := testProfile(t, limit), newFakeVenue(limit)
+			desk := &slowDesk{}
+			limits := &Limits{Profile: p, Clock: &Clock{}}
+			tr := &Transport{Profile: p, Desk: desk, Base: venue, Limits: limits}
+			edge(-10 * time.Second)
+			for limits.Stats().Ledgers == nil || limits.Stats().Ledgers[0].Headroom > 0 {
+				rush(t, tr, 1)
+			}
+			cancels := len(desk.ends)
+			url := fmt.Sprintf("%s/api/v3/order?timestamp=%d&recvWindow=%d", host, time.Now().UnixMilli(), window)
+			resp, err := send(t.Context(), tr, "POST", url, orderForm)
+			if err == nil {
+				resp.Body.Close()
+			}
+			if (err == nil) != (sent == 1) || err != nil && retry.DefaultClassify(err) != retry.Transient {
+				t.Errorf("window of %d ms: %v; want it sent %d times", window, err, sent)
+			}
+			if n := venue.kinds["POST /api/v3/order"]; n != sent || len(desk.ends)-cancels != sent {
+				t.Errorf("window of %d ms: %d sent, %d known to the desk; want %d", window, n, len(desk.ends)-cancels, sent)
+			}
+			if used := limits.Stats().Ledgers[0].Used; used != float64(sent) {
+				t.Errorf("window of %d ms: %v used of the new minute; want %d", window, used, sent)
+			}
 		})
 	}
 }

@@ -138,10 +138,11 @@ func (l *Limits) when(local time.Time) moment {
 
 // A grant is what a request may use.
 type grant struct {
-	parts []part
-	few   [4]part // the place of parts, mostly
-	taken bool
-	holds time.Time // until then what was taken is booked where the venue will count it
+	parts  []part
+	few    [4]part // the place of parts, mostly
+	taken  bool
+	waited bool      // for it
+	holds  time.Time // until then what was taken is booked where the venue will count it
 }
 
 // reserve takes what a request costs from all its ledgers, and waits for it if it must.

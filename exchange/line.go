@@ -42,6 +42,7 @@ func (l *Limits) wait(ctx context.Context, m moment, r *request, g *grant) error
 	w := &waiter{r: r, g: g, line: lineOf(r.kind), turn: make(chan struct{}, 1)}
 	l.lines.of[w.line] = append(l.lines.of[w.line], w)
 	l.lines.n++
+	g.waited = true
 	began := m.local
 	timer := time.NewTimer(0)
 	defer timer.Stop()

@@ -93,6 +93,9 @@ func (x *trip) admit(ctx context.Context) error {
 	if err := t.limits.reserve(ctx, &x.r, &x.g); err != nil {
 		return err
 	}
+	if x.g.waited && t.over(x.s) {
+		return errOver
+	}
 	if x.s != nil && t.Desk != nil {
 		if err := t.Desk.Begin(ctx, x.s); err != nil {
 			return err
@@ -116,6 +119,18 @@ func (x *trip) admit(ctx context.Context) error {
 	}
 	x.prepare(ctx, rd.text)
 	return nil
+}
+
+// errOver is why a request was not sent that the venue would not take any more.
+var errOver = retry.Mark(errors.New("exchange: the wait for the rate limit was longer than what the request was signed for; sign it again"), retry.Transient)
+
+// over says that the venue does not accept a request any more, whatever its clock shows within the error of our estimate.
+func (t *Transport) over(s *Sending) bool {
+	if s == nil || s.Deadline.IsZero() {
+		return false
+	}
+	now, off, heard := t.clock.Now()
+	return heard && now.Add(-off).After(s.Deadline)
 }
 
 // readBody reads the body of a guarded request into memory.
@@ -272,7 +287,7 @@ func (x *trip) clear() {
 	}
 	x.t, x.from, x.c, x.more, x.s = nil, nil, nil, nil, nil
 	x.r, x.learn, x.pass, x.v = request{}, "", pass{}, Verdict{}
-	x.g.parts, x.g.taken = nil, false
+	x.g.parts, x.g.taken, x.g.waited = nil, false, false
 	x.begun, x.taken, x.done = false, false, false
 }
 
