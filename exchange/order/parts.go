@@ -81,7 +81,7 @@ const (
 )
 
 // An Alert is told what needs a person. Raise must be quick and safe for concurrent use. After a restart alarms of orders
-// that are still parked or in breach are raised again.
+// that are still parked or in breach are raised again. [LogAlert] is one, and [Alerts] are several.
 type Alert interface {
 	Raise(ctx context.Context, a Alarm)
 }
