@@ -41,9 +41,8 @@
 //   - while the forecasts are found worse than the base rate's: the fallback
 //   - after a hint, as when the other side names the time in Retry-After: it knows better
 //
-// One of five stops is carried out until the retries of the others are found not to pay, or the outage has lasted for 30 s. While they are
-// found to pay, none is: the guard.
-// The others go on as configured.
+// One of five stops is carried out, and the others go on as configured, until their retries are found not to pay, or the outage has lasted for
+// 30 s. While they are found to pay, none is: the guard.
 //
 // In plain words: a model that is wrong about chances, and one that is right about them and stops the wrong calls, are both found
 // out by what the retries earn that it advised against. Those that wait in an outage at the same time end together, so one of them counts for

@@ -171,3 +171,25 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// A model that learns no more keeps what a snapshot said of outages and items, while its belief moves.
+func TestFrozenModel(t *testing.T) {
+	for _, frozen := range []bool{false, true} {
+		m := newModel()
+		before := struct {
+			hazard [groups]hazard
+			phase  [groups]phases
+			item   [kinds][retriesSeen]item
+			up     float64
+		}{m.hazard, m.phase, m.item, m.up}
+		moved := false
+		for i := range 100 {
+			m.observe(&result{ok: i < 80 || i > 90, at: float64(i), retry: i % 3, frozen: frozen})
+			moved = moved || m.belief[available].down > outageBegins
+		}
+		same := m.hazard == before.hazard && m.phase == before.phase && m.item == before.item && m.up == before.up
+		if same != frozen || !moved {
+			t.Errorf("frozen %v: it learned %v, its belief moved %v", frozen, !same, moved)
+		}
+	}
+}
