@@ -71,7 +71,7 @@ func (r *run) operate() error {
 	} {
 		circuit := &breaker.Breaker{Name: g.target, Rules: g.rules, OnChange: r.circuitChanged(g.p.Name)}
 		g.purse.Name = g.name
-		g.p.Gates = []retry.Gate{stops.Gate(desk, g.name), g.purse, circuit}
+		g.p.Gates = []retry.Gate{stops.Gate(desk, g.name), g.purse, circuit, &control.Learning{}} // which watches
 		errs = append(errs,
 			reg.AddCircuit(control.Circuit{Policy: g.p.Name, Target: g.target, Component: g.target, Breaker: circuit}),
 			reg.AddBudget(g.name, control.BudgetOf(g.purse, g.p.Name)))
