@@ -17,6 +17,7 @@ import Components from './panels/components.js';
 import Events from './panels/events.js';
 import Audit from './panels/audit.js';
 import Tuning from './panels/tuning.js';
+import Learning from './panels/learning.js';
 
 const open = c => c.state === 'open' || c.state === 'isolated';
 const pages = {
@@ -27,7 +28,7 @@ const pages = {
 	trading: ['Trading', [Trading], () => list('venues').reduce((n, v) => n + v.unknown, 0)],
 	findings: ['Findings', [Findings], () => list('findings').length],
 	components: ['Components', [Components], () => list('components').filter(c => c.state !== 'up').length],
-	events: ['Live tail', [Events]], audit: ['Audit', [Audit]], tuning: ['Tuning', [Tuning]],
+	events: ['Live tail', [Events]], audit: ['Audit', [Audit]], tuning: ['Tuning', [Tuning, Learning]],
 };
 
 const Nav = () => html`<nav aria-label="Views">${Object.entries(pages).map(([k, [name, , count]]) => { const n = count && count(); return html`<a href=${href({ panel: k })} aria-current=${view.value.panel === k ? 'page' : null}>${name}${n ? html`<span class="badge">${num(n)}</span>` : ''}</a>`; })}</nav>`;

@@ -3,7 +3,7 @@ import { signal, computed, batch, effect } from './vendor/signals.js';
 import { connect } from './stream.js';
 import { parse } from './filter.js';
 
-const names = ['overview', 'policies', 'trends', 'series', 'circuits', 'budgets', 'stops', 'venues', 'components', 'findings', 'instances'];
+const names = ['overview', 'policies', 'trends', 'series', 'circuits', 'budgets', 'stops', 'venues', 'components', 'findings', 'instances', 'learning'];
 export const topics = Object.fromEntries(names.map(n => [n, signal(null)]));
 export const list = t => Object.values(topics[t].value || {});
 export const me = signal(null);
