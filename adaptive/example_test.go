@@ -33,3 +33,16 @@ func ExampleCongestion() {
 	fmt.Println(err, gate.Open())
 	// Output: <nil> 1
 }
+
+func ExamplePromotion() {
+	var learner adaptive.Learner
+	learner.Source(&retry.Policy{Name: "binance.get_balance"}, adaptive.Terms{}).Current()
+	promotion := adaptive.Promotion{
+		Learner:  &learner,
+		May:      func(operation string) bool { return operation == "binance.get_balance" },
+		Rehearse: func(context.Context, adaptive.Learned) (gain float64, err error) { return 1.5, nil }, // sim.Rehearse, in a program
+	}
+	err := promotion.Review(context.Background(), time.Now()) // once a minute
+	fmt.Println(err, learner.Mode("binance.get_balance"))     // nothing is proven yet
+	// Output: <nil> shadow
+}

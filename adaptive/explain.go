@@ -69,7 +69,7 @@ type Explanation struct {
 	Scored      uint64            // forecasts
 	Brier       float64           // of the forecasts, recently: 0 is perfect
 	BaseBrier   float64           // of the base rate
-	Calibration float64           // expected calibration error, 0 to 1
+	Calibration float64           // expected calibration error since the last change of mode, 0 to 1
 	Proven      bool              // since the last change of mode at least 500 forecasts over a day, 10 % better than the base rate, calibrated to 0.1
 	Promoted    bool              // to Active by a [Promotion]
 	Stopped     uint64            // calls ended because a retry did not pay

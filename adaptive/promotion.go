@@ -9,7 +9,7 @@ import (
 
 // A Promotion sets operations from Shadow to Active by itself: those that may be, once their forecasts are proven
 // ([Explanation.Proven]) and a rehearsal in a simulator does not lose. One that it promoted goes back to Shadow at once when the guard finds that stops do
-// harm. What an operator sets stays until the operation is proven anew, which takes a day.
+// harm. What an operator sets stays until the operation is proven anew, which takes a day. A restart of the process begins the proof anew.
 //
 // The zero value promotes nothing. A Promotion is plain data, and copies of it are alike.
 type Promotion struct {

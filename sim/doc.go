@@ -29,5 +29,8 @@
 // are many, and whose clients do not share a breaker. Where the model says never, believe it; where it says 40 s,
 // believe that it recovers.
 //
+// [Trial] plays an hour of calls of several operations in a [World] that goes wrong in known ways, for one [Rival], which may be a learner of package
+// adaptive. [Rehearse] makes such a world from what a learner knows, before it is trusted.
+//
 // [Forecast] is the arithmetic behind it, and [Contest] the experiment that compares jitters.
 package sim
