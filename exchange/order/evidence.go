@@ -75,6 +75,15 @@ func (s *story) earliest() time.Time {
 	return first.Add(-tolerance - s.Attempts[0].Off)
 }
 
+// errContested says that evidence may be of an order that somebody else made.
+var errContested = fmt.Errorf("%w: the venue had the client id before it was sent for the first time, and this does not say when it made its order", ErrEvidence)
+
+// contested says that the venue knew the id when it was sent for the first time. Nothing is ours then but what it says it made
+// since, or, once the order is parked, what persons have seen.
+func (s *story) contested() bool {
+	return s.duplicate && len(s.Attempts) == 1 && s.VenueID == "" && s.State != Parked
+}
+
 // see takes a report on an order. It needs the turn. Whatever it returns, a report that could not be written has not
 // counted.
 func (m *Machine) see(ctx context.Context, l *life, r *Report, source string) error {
@@ -85,6 +94,10 @@ func (m *Machine) see(ctx context.Context, l *life, r *Report, source string) er
 		return err
 	}
 	known := s.VenueID != "" && r.VenueID == s.VenueID
+	if s.contested() && r.Created.IsZero() {
+		m.counts.unreadable.Add(1)
+		return errContested
+	}
 	if !known && !r.Created.IsZero() && r.Created.Before(s.earliest()) {
 		return m.clash(ctx, l, fmt.Sprintf("the venue's order %s was made %v before ours was sent: the client id was used before", r.VenueID, s.firstSent().Sub(r.Created)))
 	}
@@ -115,6 +128,10 @@ func (m *Machine) see(ctx context.Context, l *life, r *Report, source string) er
 
 // fills takes fills. It needs the turn.
 func (m *Machine) fills(ctx context.Context, l *life, list []Fill, source string) error {
+	if l.story.contested() && len(list) > 0 {
+		m.counts.unreadable.Add(1)
+		return errContested
+	}
 	fresh, err := l.story.fresh(list)
 	if err != nil {
 		m.counts.unreadable.Add(1)

@@ -295,6 +295,47 @@ func TestDuplicateThatIsNotThere(t *testing.T) {
 	})
 }
 
+// An order that has its id in dispute is adopted only if the venue says that it made it since: not by a report that does not say
+// when, and not by a fill, which may be of an order from before.
+func TestDuplicateOfUnknownAge(t *testing.T) {
+	for name, test := range map[string]struct {
+		created bool // the query says when
+		want    order.State
+	}{"nobody says": {false, order.Parked}, "the query says": {true, order.Acked}} {
+		t.Run(name, func(t *testing.T) {
+			played(t, fenced, func(r *rig, a *adapter) {
+				i := old(limit(1))
+				r.venue.plan = plan(trip{refuse: &exchange.Verdict{Outcome: exchange.Existed, Meaning: exchange.DuplicateID}})
+				bare := order.Report{Wire: id(i), VenueID: "7", Status: order.StatusNew}
+				a.query = func(context.Context, order.Ref) (order.Report, error) {
+					told := bare
+					if test.created {
+						told.Created = time.Now()
+					}
+					return told, nil
+				}
+				r.submit(i)
+				for what, err := range map[string]error{
+					"a report": r.Seen(r.t.Context(), bare),
+					"a fill":   r.SeenFill(r.t.Context(), order.Fill{Key: "1", Wire: id(i), Quantity: "100"}),
+				} {
+					if !errors.Is(err, order.ErrEvidence) {
+						r.t.Errorf("%s while the id is in dispute: %v; want %v", what, err, order.ErrEvidence)
+					}
+				}
+				o, err := r.Wait(r.t.Context(), id(i))
+				if err != nil || o.State != test.want || len(o.Fills) != 0 {
+					r.t.Errorf("the order is %v (%s), %v; want %v", o.State, o.Why, err, test.want)
+				}
+				if err := r.Seen(r.t.Context(), bare); err != nil { // persons have looked
+					r.t.Errorf("Seen = %v", err)
+				}
+				r.state(id(i), order.Acked)
+			})
+		})
+	}
+}
+
 // An order is not taken for somebody else's only because the estimate of the venue's clock was poor, and known to be.
 func TestMadeBeforeItWasSent(t *testing.T) {
 	for _, test := range []struct {
