@@ -108,7 +108,7 @@ func TestSettledAtACrash(t *testing.T) {
 					t.Fatal(err)
 				}
 				if certain(o.State) {
-					if late := x.settled.Sub(e.At); late.Abs() > time.Second {
+					if late := x.settled.Sub(e.At); late.Abs() > 5*time.Second { // the next process begins later than that
 						t.Errorf("%s: settled %v after the log said %v", id, late, o.State)
 					}
 					break
