@@ -341,3 +341,24 @@ func TestAnalyze(t *testing.T) {
 		}
 	})
 }
+
+// Calls that succeed at once are told of together, with the time in which they were made.
+func TestPolledCalls(t *testing.T) {
+	r, a := &control.Registry{}, &analytics.Analyzer{}
+	o, err := r.AddOperation("", &retry.Policy{Name: "v.a"})
+	if err = errors.Join(err, r.AddAnalyzer(a)); err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	for i, over := range []time.Duration{0, 100 * time.Millisecond, 300 * time.Millisecond} {
+		for range i + 1 {
+			retry.Run(t.Context(), o, func(context.Context) error { return nil })
+		}
+		at = at.Add(over)
+		var list []analytics.Record
+		a.Poll(at, func(r *analytics.Record) { list = append(list, *r) })
+		if len(list) != 1 || list[0].Count != uint32(i+1) || list[0].Over != over || !list[0].At.Equal(at) {
+			t.Errorf("at %v: %+v; want %d calls over %v", at, list, i+1, over)
+		}
+	}
+}

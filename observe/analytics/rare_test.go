@@ -28,6 +28,7 @@ func TestRayleigh(t *testing.T) {
 	for i := range int64(30) {
 		at := i*int64(time.Second) + int64(time.Millisecond)*200
 		one.add(at, at-int64(time.Second))
+		one.add(at, at-int64(time.Second)) // which does not count more
 		any.add(i*int64(1370*time.Millisecond), 0)
 	}
 	one.add(0, 0) // late: of a window that is closed
@@ -39,6 +40,22 @@ func TestRayleigh(t *testing.T) {
 	}
 	if one.calls < beatCalls || any.calls > 1 {
 		t.Errorf("%v and %v calls; want those that began a second apart", one.calls, any.calls)
+	}
+}
+
+// A record that stands for several, or is of no call, has no moment of its own.
+func TestBeatsOfSeveral(t *testing.T) {
+	var b beats
+	r := Record{At: noon, Call: 1, Attempt: 2, Ended: true, Last: true, OK: true, Took: time.Millisecond, Elapsed: time.Second}
+	for _, change := range []func(*Record){func(r *Record) { r.Count = 2 }, func(r *Record) { r.Call = 0 }, func(r *Record) { r.Elapsed = 0 }, func(r *Record) { r.Ended = false }} {
+		one := r
+		change(&one)
+		if b.fold(&one); b != (beats{}) {
+			t.Errorf("%+v counts", one)
+		}
+	}
+	if b.fold(&r); b.second.n != 1 {
+		t.Errorf("%+v does not count", r)
 	}
 }
 
@@ -143,6 +160,25 @@ func TestNewErrors(t *testing.T) {
 	}
 }
 
+// When there were more kinds of error than are remembered, one that seems new may be old: nothing is said.
+func TestNewErrorsAmongMany(t *testing.T) {
+	e, at := used(2 * time.Hour)
+	for i := range 180 {
+		now := at.Add(time.Duration(i) * time.Second)
+		r := call("a", now, false, 1)
+		if r.Code = "eof"; i < maxSeen+1 {
+			r.Code = fmt.Sprint("order ", i)
+		}
+		e.Feed(r)
+		e.Feed(call("a", now, true, 59))
+	}
+	for _, f := range e.All() {
+		if f.Kind == NewError {
+			t.Errorf("%s", f.Text)
+		}
+	}
+}
+
 // A crowd after a recovery is a ticket, and a page if the circuit opens again; where calls come in batches anyway it is none.
 func TestHerd(t *testing.T) {
 	for _, test := range []struct {
@@ -212,6 +248,19 @@ func TestHerdWithoutCircuit(t *testing.T) {
 	}
 }
 
+// What is usual is what was before the outage, however often its circuit opens in it.
+func TestHerdKeepsWhatIsUsual(t *testing.T) {
+	e, at := trained(Config{}, "a")
+	open := func(at time.Time) {
+		e.Feed(&Record{Event: Circuit, At: at, Policy: "a", State: Open})
+	}
+	open(at)
+	open(at.Add(time.Minute))
+	if got := e.subjects["a"].herd.usual; got != 2 {
+		t.Errorf("%v attempts in 100 ms are usual; want 2", got)
+	}
+}
+
 // Slots of the ring that were jumped over are empty.
 func TestHerdSlots(t *testing.T) {
 	var h herd
@@ -240,24 +289,37 @@ func TestPairs(t *testing.T) {
 	for i := range 8 {
 		names = append(names, fmt.Sprint("v", i, ".op"))
 	}
-	e, at := trained(Config{}, names...)
-	for i := range 600 {
-		now := at.Add(time.Duration(i) * time.Second)
-		for _, name := range names {
-			if i/10%8 == 3 {
-				e.Feed(call(name, now, false, 4))
+	often := func(bin int) bool { return bin%8 == 3 }
+	for _, test := range []struct {
+		name  string
+		names []string
+		bad   func(bin int) bool
+		want  int
+	}{
+		{"two", names[:2], often, 1},
+		{"all", names, often, mostPairs},
+		{"two of one venue", []string{"v.a", "v.b"}, often, 0},
+		{"one long outage of both", names[:2], func(bin int) bool { return bin >= 20 && bin < 28 }, 0},
+	} {
+		e, at := trained(Config{}, test.names...)
+		found := map[string]bool{}
+		for i := range 600 {
+			now := at.Add(time.Duration(i) * time.Second)
+			for _, name := range test.names {
+				if test.bad(i / 10) {
+					e.Feed(call(name, now, false, 4))
+				}
+				e.Feed(call(name, now, true, 16))
 			}
-			e.Feed(call(name, now, true, 16))
+			for _, f := range e.Findings() {
+				if f.Kind == HiddenDependency {
+					found[f.Subject.String()] = true
+				}
+			}
 		}
-	}
-	found := 0
-	for _, f := range e.Findings() {
-		if f.Kind == HiddenDependency {
-			found++
+		if len(found) != test.want {
+			t.Errorf("%s: %d pairs; want %d", test.name, len(found), test.want)
 		}
-	}
-	if found != mostPairs {
-		t.Errorf("%d pairs of 28; want %d", found, mostPairs)
 	}
 }
 
@@ -296,6 +358,9 @@ func TestBrownout(t *testing.T) {
 		t.Errorf("%+v; want a ticket: 2.4 times slower", f)
 	}
 	near(t, "the median hours later", math.Exp(d.median), 0.0515, 0.001)
+	if d.known > 430 {
+		t.Errorf("%d blocks are the reference; want those before it was slow", d.known)
+	}
 	feed(6*3600, 6*3600+120, 120*time.Millisecond, 2)
 	if f := one(); f.Severity != Page {
 		t.Errorf("%+v; want a page when calls fail, too", f)
@@ -303,6 +368,19 @@ func TestBrownout(t *testing.T) {
 	feed(6*3600+120, 6*3600+900, 50*time.Millisecond, 0)
 	if f := one(); f.Kind != "" {
 		t.Errorf("as quick as before: %s", f.Text)
+	}
+}
+
+// When the clock is set, all findings end.
+func TestLeapEndsAll(t *testing.T) {
+	e, at := trained(Config{}, "a", "b", "c")
+	at = outage(e, at, 5, "a", "b", "c")
+	if got := len(e.Findings()); got != 3 {
+		t.Fatalf("%d findings; want 3", got)
+	}
+	e.Advance(at.Add(100 * time.Hour))
+	if got := len(e.Findings()); got != 0 || len(e.All()) != 3 {
+		t.Errorf("%d findings last, %d are kept; want 0 and 3", got, len(e.All()))
 	}
 }
 
