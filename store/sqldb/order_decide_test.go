@@ -69,7 +69,7 @@ func TestMachineTakesADecision(t *testing.T) {
 		if _, err := m.Submit(t.Context(), resting(1)); err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 		defer cancel()
 		o, err := m.WaitDone(ctx, restingID(1))
 		if err != nil || o.State != order.Parked {
