@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/relent-go/relent/cmd/internal/config"
 	"github.com/relent-go/relent/cmd/internal/server"
 	"github.com/relent-go/relent/observe/analytics"
 	"github.com/relent-go/relent/retry"
@@ -97,4 +98,25 @@ func TestAlerts(t *testing.T) {
 		a.Add(&analytics.Record{Event: analytics.Circuit, At: time.Now(), Policy: "venue.fetch", State: analytics.Open})
 	}
 	f.until("the new receiver was told", func() bool { return posted("/second ", `"kind":"flapping"`) })
+}
+
+// The file that docs/analytics.md shows is a good one.
+func TestAlertsOfTheDocument(t *testing.T) {
+	page, err := os.ReadFile("../../docs/analytics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "```yaml\n")
+	text, _, found := strings.Cut(rest, "```")
+	name := t.TempDir() + "/relent.yaml"
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil || !found {
+		t.Fatalf("found %v, %v", found, err)
+	}
+	file, err := config.Read(name, os.LookupEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list := told(file); len(list) != 3 || list[1].Least != analytics.Page || len(list[2].Kinds) != 3 || !list[0].Log {
+		t.Errorf("it has %+v; want desk, pager and record", list)
+	}
 }
