@@ -93,6 +93,9 @@ func startFile(t testing.TB, name, text string, o Options) *proxied {
 		t.Fatal(err)
 	}
 	p.Gateway = g
+	if o.Hangups != nil {
+		g.watcher.Settle = time.Hour // else a slow machine reloads twice: for the change, and for the signal
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	ready, ended := make(chan Address, 1), make(chan error, 1)
 	go func() { ended <- g.Run(ctx, func(a Address) { ready <- a }) }()

@@ -117,9 +117,8 @@ func TestReloadLosesNothing(t *testing.T) {
 	for _, n := range total {
 		want += n
 	}
-	if got := f.live.Load().every[0].results[forwarded].Load(); got != want {
-		t.Errorf("%d requests counted on /; want %d: a reload forgets nothing", got, want)
-	}
+	forgotten := func() uint64 { return want - f.live.Load().every[0].results[forwarded].Load() }
+	until(t, func() bool { return forgotten() == 0 }) // a client may have its answer before it is counted
 	if c := f.Registry.View().Config; !c.Good || c.Reloads < 12 {
 		t.Errorf("the registry shows %+v", c)
 	}
