@@ -206,6 +206,7 @@ func TestSlowAlert(t *testing.T) {
 		a.tell(analytics.Finding{ID: "a", Text: " opened"})
 		a.tell(analytics.Finding{ID: "a", Text: " over"})
 		time.Sleep(90 * time.Second)
+		synctest.Wait()
 		if want := []string{"first", "a over"}; !slices.Equal(got, want) {
 			t.Errorf("told %q; want %q", got, want)
 		}

@@ -48,26 +48,26 @@ func TestStoreGoesAway(t *testing.T) {
 	stopped := make(chan time.Duration, 1)
 	go func() {
 		began := time.Now()
-		for p.state("desk") != halt.Stopped && time.Since(began) < 15*time.Second {
+		for p.state("desk") != halt.Stopped && time.Since(began) < time.Minute {
 			time.Sleep(time.Millisecond)
 		}
 		stopped <- time.Since(began)
 	}()
 	why, took := command("/api/v1/stop", "as ann", control.Stop{Scope: "desk", State: "stopped", Reason: "prices", Key: "k1"})
-	if !strings.Contains(why, "in force for the processes of this server only") || took > 15*time.Second {
+	if !strings.Contains(why, "in force for the processes of this server only") || took > time.Minute {
 		t.Errorf("stop: %s, after %v", why, took)
 	}
 	reached := <-stopped
 	t.Logf("without a database, a stop reached the process after %v, and was answered after %v", reached, took)
-	if reached > 5*time.Second {
+	if reached > 30*time.Second {
 		t.Errorf("the process was stopped after %v", reached)
 	}
 	why, took = command("/api/v1/resume", "as bob", map[string]any{"scope": "before", "epoch": 1, "reason": "mended", "approver": "cid"})
-	if !strings.Contains(why, "resume before: ") || took > 15*time.Second {
+	if !strings.Contains(why, "resume before: ") || took > time.Minute {
 		t.Errorf("release: %s, after %v", why, took)
 	}
 	why, took = command("/api/v1/tune", "as bob", control.Tune{Operation: "fetch", Fields: map[string]string{"max_attempts": "2"}, Reason: "storm"})
-	if !strings.Contains(why, "tune fetch: ") || took > 15*time.Second || op.Current().MaxAttempts == 2 {
+	if !strings.Contains(why, "tune fetch: ") || took > time.Minute || op.Current().MaxAttempts == 2 {
 		t.Errorf("tune: %s, after %v", why, took)
 	}
 	if p.state("before") != halt.DrainOnly {

@@ -82,7 +82,7 @@ type gentle struct {
 }
 
 // rested bounds what counts of that time: a page that took longer waited for something.
-const rested = 500 * time.Millisecond
+const rested = 100 * time.Millisecond
 
 // Links implements audit.Links.
 func (g *gentle) Links(ctx context.Context, chain string, from uint64, limit int) ([]audit.Link, error) {
