@@ -13,12 +13,13 @@ var Class = &analysis.Analyzer{Name: "retryclass", Doc: "find policies whose Cla
 			continue
 		}
 		ast.Inspect(file, func(n ast.Node) bool {
-			kv, ok := n.(*ast.KeyValueExpr)
-			if !ok || text(kv.Key) != "Classify" {
+			policy, ok := n.(*ast.CompositeLit)
+			if !ok {
 				return true
 			}
-			fn, ok := kv.Value.(*ast.FuncLit)
-			if !ok || len(fn.Body.List) != 1 {
+			set := fields(policy)
+			fn, ok := set["Classify"].(*ast.FuncLit)
+			if !ok || len(fn.Body.List) != 1 || once(pass, set["MaxAttempts"]) {
 				return true
 			}
 			r, ok := fn.Body.List[0].(*ast.ReturnStmt)
@@ -27,10 +28,16 @@ var Class = &analysis.Analyzer{Name: "retryclass", Doc: "find policies whose Cla
 			}
 			switch c := constantName(pass, r.Results[0]); c {
 			case retryPath + ".Transient", retryPath + ".Throttled":
-				pass.Reportf(kv.Pos(), "every error counts as %s, also one that says not to try again, and one after which the call may have had its effect; look at the error, or leave Classify out and mark errors where they arise (R1, R17)", text(r.Results[0]))
+				pass.Reportf(fn.Pos(), "every error counts as %s, also one that says not to try again, and one after which the call may have had its effect; look at the error, or leave Classify out and mark errors where they arise (R1, R17)", text(r.Results[0]))
 			}
 			return true
 		})
 	}
 	return nil, nil
 }}
+
+// once reports whether a number of attempts is 1, so that no class matters.
+func once(pass *analysis.Pass, attempts ast.Expr) bool {
+	v := pass.TypesInfo.Types[attempts].Value
+	return v != nil && v.ExactString() == "1"
+}

@@ -68,28 +68,11 @@ func literal(pass *analysis.Pass, x ast.Expr) (fn *ast.FuncLit) {
 	if !ok {
 		return nil
 	}
-	obj, sets := pass.TypesInfo.ObjectOf(id), 0
-	for _, file := range pass.Files {
-		if obj == nil || obj.Pos() < file.FileStart || file.FileEnd < obj.Pos() {
-			continue
-		}
-		ast.Inspect(file, func(n ast.Node) bool {
-			a, ok := n.(*ast.AssignStmt)
-			if !ok || len(a.Lhs) != len(a.Rhs) {
-				return true
-			}
-			for i, l := range a.Lhs {
-				if id, ok := l.(*ast.Ident); ok && pass.TypesInfo.ObjectOf(id) == obj {
-					fn, _ = a.Rhs[i].(*ast.FuncLit)
-					sets++
-				}
-			}
-			return true
-		})
-	}
-	if sets != 1 {
+	sets := assignments(pass, pass.TypesInfo.ObjectOf(id))
+	if len(sets) != 1 {
 		return nil
 	}
+	fn, _ = sets[0].Rhs[0].(*ast.FuncLit)
 	return fn
 }
 

@@ -24,6 +24,11 @@ var NoDelay = &analysis.Analyzer{Name: "retrynodelay", Doc: "find retry loops th
 				pauses = pauses || waits.MatchString(text(n.Fun))
 			}
 		})
+		ast.Inspect(l.call, func(n ast.Node) bool {
+			id, ok := n.(*ast.Ident)
+			pauses = pauses || ok && waits.MatchString(id.Name)
+			return true
+		})
 		if !pauses && !judges(pass, l) && !varies(pass, l) {
 			pass.Reportf(l.Pos(), "retry loop without a wait: it hits what is failing as fast as it can; wait longer each time and at random, or use retry.Do (R5)")
 		}

@@ -9,8 +9,11 @@ import (
 	"golang.org/x/tools/go/analysis"
 )
 
-// changing are types whose values change as they are asked for the next wait or number, and are not safe for concurrent use.
-var changing = regexp.MustCompile(`^(\*?github\.com/cenkalti/backoff(/v\d+)?\.(ExponentialBackOff|BackOff)|\*math/rand(/v2)?\.Rand)$`)
+// Values of these types change as they are asked for the next wait or number, and are not safe for concurrent use.
+var (
+	changing = regexp.MustCompile(`^\*?github\.com/cenkalti/backoff(/v\d+)?\.(ExponentialBackOff|BackOff)$`)
+	random   = regexp.MustCompile(`^\*math/rand(/v2)?\.Rand$`)
+)
 
 // Shared finds backoffs and sources of random numbers that all calls share (R18).
 var Shared = &analysis.Analyzer{Name: "retryshared", Doc: "find package variables with a changing backoff or an unguarded random source", Run: func(pass *analysis.Pass) (any, error) {
@@ -21,17 +24,22 @@ var Shared = &analysis.Analyzer{Name: "retryshared", Doc: "find package variable
 		}
 		for _, d := range file.Decls {
 			f, ok := d.(*ast.FuncDecl)
-			if !ok || f.Body == nil || f.Recv == nil && f.Name.Name == "init" || guarded(f.Body) || !delays(f) {
+			if !ok || f.Body == nil || f.Recv == nil && f.Name.Name == "init" || guarded(f.Body) {
 				continue
 			}
-			ast.Inspect(f.Body, func(n ast.Node) bool {
-				if id, ok := n.(*ast.Ident); ok {
-					v, ok := pass.TypesInfo.Uses[id].(*types.Var)
-					if ok && v.Parent() == pass.Pkg.Scope() && changing.MatchString(v.Type().String()) && used[v] == nil {
-						used[v] = id
-					}
+			walk(f.Body, func(n ast.Node, around []ast.Node) {
+				id, ok := n.(*ast.Ident)
+				if !ok {
+					return
 				}
-				return true
+				v, ok := pass.TypesInfo.Uses[id].(*types.Var)
+				if !ok || v.Parent() != pass.Pkg.Scope() || used[v] != nil {
+					return
+				}
+				switch name := v.Type().String(); {
+				case changing.MatchString(name), random.MatchString(name) && waitOf(pass, around):
+					used[v] = id
+				}
 			})
 		}
 	}
@@ -41,18 +49,16 @@ var Shared = &analysis.Analyzer{Name: "retryshared", Doc: "find package variable
 	return nil, nil
 }}
 
-// delays reports whether a function has to do with waiting before a retry, by the names in it.
-func delays(f *ast.FuncDecl) (found bool) {
-	ast.Inspect(f, func(n ast.Node) bool {
-		if id, ok := n.(*ast.Ident); ok && waiting.MatchString(id.Name) {
-			found = true
+// waitOf reports whether a node is part of the computation of a wait: of an expression that is a duration.
+func waitOf(pass *analysis.Pass, around []ast.Node) bool {
+	for _, n := range around {
+		x, ok := n.(ast.Expr)
+		if t := pass.TypesInfo.TypeOf; ok && t(x) != nil && t(x).String() == "time.Duration" {
+			return true
 		}
-		return true
-	})
-	return found
+	}
+	return false
 }
-
-var waiting = regexp.MustCompile(`(?i)backoff|jitter|delay|retry|sleep`)
 
 // guarded reports whether a body locks something.
 func guarded(body ast.Node) (found bool) {

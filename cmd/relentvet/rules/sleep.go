@@ -4,6 +4,8 @@ import (
 	"go/ast"
 	"go/constant"
 	"go/token"
+	"go/types"
+	"regexp"
 	"time"
 
 	"golang.org/x/tools/go/analysis"
@@ -28,22 +30,32 @@ var Sleep = &analysis.Analyzer{Name: "retrysleep", Doc: "find time.Sleep before 
 	return nil, nil
 }}
 
-// short reports whether a wait is a constant too short to matter, or a multiple of one.
+// short reports whether a wait is a constant too short to matter, or grows from one of 100 ms at most.
 func short(pass *analysis.Pass, wait ast.Expr) bool {
 	d, constant := product(pass, wait)
-	return constant && d < 250*time.Millisecond || d > time.Millisecond && d < 50*time.Millisecond
+	return constant && d < 250*time.Millisecond || d > time.Millisecond && d <= 100*time.Millisecond
 }
 
 // product returns the constant factor of a wait, and whether that is all of it.
 func product(pass *analysis.Pass, x ast.Expr) (d time.Duration, all bool) {
 	if v := pass.TypesInfo.Types[x].Value; v != nil {
-		n, ok := constant.Int64Val(v)
-		return time.Duration(n), ok
+		n, _ := constant.Int64Val(constant.ToInt(v)) // 0 of what is no whole number
+		return time.Duration(n), true
 	}
-	if b, ok := x.(*ast.BinaryExpr); ok && b.Op == token.MUL {
-		left, _ := product(pass, b.X)
-		right, _ := product(pass, b.Y)
-		return left * right, false
+	switch x := x.(type) {
+	case *ast.BinaryExpr:
+		if x.Op == token.MUL {
+			left, _ := product(pass, x.X)
+			right, _ := product(pass, x.Y)
+			return left * right, false
+		}
+	case *ast.CallExpr:
+		if pass.TypesInfo.Types[x.Fun].IsType() && len(x.Args) == 1 { // a conversion
+			d, _ := product(pass, x.Args[0])
+			return d, false
+		}
+	case *ast.ParenExpr:
+		return product(pass, x.X)
 	}
 	return 1, false
 }
@@ -83,31 +95,76 @@ func asks(pass *analysis.Pass, l loop, wait ast.Node) (found bool) {
 	return found && until(pass, l.body, wait)
 }
 
-// lasting reports whether a context is from outside a loop, or made from one that is.
+// lasting reports whether a context can end while a loop goes on: it is not made in the loop, but from one that is not, and it is
+// not one that never ends.
 func lasting(pass *analysis.Pass, body *ast.BlockStmt, ctx ast.Expr) bool {
-	if _, made := ctx.(*ast.CallExpr); made {
-		return false // context.Background, most often
+	if call, made := ctx.(*ast.CallExpr); made {
+		return !endless.MatchString(called(pass, call))
 	}
 	id, ok := ctx.(*ast.Ident)
 	if !ok {
 		return true
 	}
 	obj := pass.TypesInfo.ObjectOf(id)
-	if obj.Pos() < body.Pos() || body.End() < obj.Pos() {
-		return true
+	if obj.Parent() == pass.Pkg.Scope() {
+		return false // made when the program begins, for as long as it runs
 	}
-	from := false
-	within(body, func(n ast.Node) {
-		a, ok := n.(*ast.AssignStmt)
-		if !ok || len(a.Rhs) != 1 || !mentions(pass, a.Lhs[0], obj) && pass.TypesInfo.Defs[identOf(a.Lhs[0])] != obj {
-			return
-		}
+	inside := body.Pos() <= obj.Pos() && obj.Pos() < body.End()
+	from, sets := false, 0
+	if endless.MatchString(called(pass, initial(pass, obj))) {
+		sets++
+	}
+	for _, a := range assignments(pass, obj) {
 		call, ok := a.Rhs[0].(*ast.CallExpr)
-		if ok && len(call.Args) > 0 && isContext(pass.TypesInfo.TypeOf(call.Args[0])) && !mentions(pass, call.Args[0], obj) {
+		switch {
+		case !ok || len(call.Args) > 0 && mentions(pass, call.Args[0], obj):
+		case !inside && endless.MatchString(called(pass, call)):
+			sets++
+		case inside && len(call.Args) > 0 && isContext(pass.TypesInfo.TypeOf(call.Args[0])):
 			from = from || lasting(pass, body, call.Args[0])
 		}
-	})
-	return from
+	}
+	return from || !inside && sets == 0
+}
+
+// endless are the functions whose context does not end, or only after the test.
+var endless = regexp.MustCompile(`^context\.(Background|TODO)$|^\(\*testing\.common\)\.Context$`)
+
+// initial returns the value that a var declaration gives a variable, if any.
+func initial(pass *analysis.Pass, obj types.Object) (value ast.Expr) {
+	for _, file := range pass.Files {
+		if obj.Pos() < file.FileStart || file.FileEnd < obj.Pos() {
+			continue
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if s, ok := n.(*ast.ValueSpec); ok && len(s.Names) == len(s.Values) {
+				for i, id := range s.Names {
+					if pass.TypesInfo.Defs[id] == obj {
+						value = s.Values[i]
+					}
+				}
+			}
+			return true
+		})
+	}
+	return value
+}
+
+// assignments returns the statements that set a variable first or alone.
+func assignments(pass *analysis.Pass, obj types.Object) (all []*ast.AssignStmt) {
+	for _, file := range pass.Files {
+		if obj.Pos() < file.FileStart || file.FileEnd < obj.Pos() {
+			continue
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			a, ok := n.(*ast.AssignStmt)
+			if ok && len(a.Rhs) == 1 && pass.TypesInfo.ObjectOf(identOf(a.Lhs[0])) == obj {
+				all = append(all, a)
+			}
+			return true
+		})
+	}
+	return all
 }
 
 // until reports whether a loop waits until something has come true: it waits where a condition says so, or has a way out that is not

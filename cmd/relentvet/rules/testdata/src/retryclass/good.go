@@ -20,3 +20,6 @@ var never = &retry.Policy{Classify: func(error) retry.Class { return retry.Perma
 func classify(error) retry.Class { return retry.Transient }
 
 var named = &retry.Policy{Classify: classify}
+
+// single is never retried, whatever the class.
+var single = &retry.Policy{MaxAttempts: 1, Classify: func(error) retry.Class { return retry.Transient }}

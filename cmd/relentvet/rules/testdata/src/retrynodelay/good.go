@@ -111,3 +111,15 @@ func all() {
 		fmt.Println(v)
 	}
 }
+
+func do(func() error) error { return nil }
+
+// polls is given something that waits.
+func polls(ctx context.Context, poll func() error) (err error) {
+	for ctx.Err() == nil {
+		if err = do(poll); err == nil {
+			break
+		}
+	}
+	return err
+}

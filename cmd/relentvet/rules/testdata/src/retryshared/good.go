@@ -23,7 +23,11 @@ func delay(d time.Duration) time.Duration {
 	return time.Duration(guarded1.Int63n(int64(d)))
 }
 
-// roll has nothing to do with waiting.
-func roll() int { return dice.Intn(6) }
+// roll has nothing to do with the wait after it.
+func roll() int {
+	n := dice.Intn(6)
+	time.Sleep(time.Second)
+	return n
+}
 
 func init() { set.Reset() }

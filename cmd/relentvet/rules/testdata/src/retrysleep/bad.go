@@ -93,3 +93,24 @@ func empty(ctx context.Context) []string {
 		return all
 	}
 }
+
+// configured waits for a number of milliseconds that is not known here.
+func configured(ms int) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	for range 3 {
+		if err := try(ctx); err == nil {
+			return
+		}
+		time.Sleep(time.Duration(ms) * time.Millisecond) // want `does not end with the context`
+	}
+}
+
+func fractions(ctx context.Context) {
+	for i := range 3 {
+		if err := try(ctx); err == nil {
+			return
+		}
+		time.Sleep(time.Duration(1.5 * float64(i) * float64(time.Second))) // want `does not end with the context`
+	}
+}

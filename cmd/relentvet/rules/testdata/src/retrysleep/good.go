@@ -3,6 +3,7 @@ package retrysleep
 import (
 	"context"
 	"fmt"
+	"testing"
 	"time"
 )
 
@@ -49,6 +50,53 @@ func background() {
 	}
 }
 
+// endless has a context that nothing ends.
+func endless() {
+	ctx := context.Background()
+	for range 3 {
+		if err := try(ctx); err == nil {
+			return
+		}
+		time.Sleep(time.Second)
+	}
+}
+
+func declared() {
+	var ctx = context.Background()
+	for range 3 {
+		if err := try(ctx); err == nil {
+			return
+		}
+		time.Sleep(time.Second)
+	}
+}
+
+var forever = context.Background()
+
+func global() {
+	for range 3 {
+		if err := try(forever); err == nil {
+			return
+		}
+		time.Sleep(time.Second)
+	}
+}
+
+// Tested polls in a test, whose context ends after it.
+func Tested(t *testing.T) {
+	ctx := t.Context()
+	for {
+		ok, err := ready(ctx, "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ok {
+			return
+		}
+		time.Sleep(time.Second)
+	}
+}
+
 // brief waits too short for anybody to notice.
 func brief(ctx context.Context) {
 	for i := range 10 {
@@ -57,6 +105,8 @@ func brief(ctx context.Context) {
 			return
 		}
 		time.Sleep(50 * time.Millisecond)
+		time.Sleep(time.Duration(100*i) * time.Millisecond)
+		time.Sleep(time.Duration(0.5 * float64(time.Millisecond)))
 	}
 }
 

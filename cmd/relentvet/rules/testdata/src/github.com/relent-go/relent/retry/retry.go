@@ -19,6 +19,7 @@ const (
 )
 
 type Policy struct {
+	MaxAttempts    int
 	Idempotent     bool
 	AttemptTimeout time.Duration
 	Classify       func(error) Class
