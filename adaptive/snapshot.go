@@ -9,9 +9,10 @@ import (
 	"io"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/relent-go/relent/internal/durable"
 )
 
 // Why a record of a snapshot was refused. The operation then starts cold.
@@ -212,18 +213,10 @@ func (m *model) restore(values []float32, age time.Duration) {
 	m.onsets, m.exposure = keep*m.onsets, keep*m.exposure
 }
 
-// Save writes a snapshot to a file: to another one beside it first, so that a crash leaves the old or the new.
-func (l *Learner) Save(name string, at time.Time) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
-	if err != nil {
-		return fmt.Errorf("save what was learned: %w", err)
-	}
-	defer os.Remove(f.Name()) // which it is no more, if all went well
-	_, err = f.Write(l.Snapshot(at))
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
+// Save writes a snapshot to a file, readable by its owner only. After a crash there is the old or the new one. One process at a
+// time may save to a file.
+func (l *Learner) Save(name string, at time.Time) error {
+	if err := durable.Replace(name, l.Snapshot(at)); err != nil {
 		return fmt.Errorf("save what was learned: %w", err)
 	}
 	return nil

@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/relent-go/relent/internal/durable"
 )
 
 // A wish is what a control plane wants of the operations of its processes.
@@ -119,20 +121,7 @@ func (f *Fleet) remember() {
 	}
 	known.Sum = known.sum()
 	data, _ := json.Marshal(known) // as in sum
-	if err := replace(f.path(), data); err != nil {
+	if err := durable.Replace(f.path(), data); err != nil {
 		f.fail(fmt.Errorf("remember what the control plane said: %w", err))
 	}
-}
-
-// replace writes a file so that there is always one that is whole, also after a power failure.
-func replace(name string, data []byte) error {
-	file, err := os.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(data)
-	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return err
-	}
-	return os.Rename(name+".new", name)
 }
