@@ -65,6 +65,17 @@ type Level struct {
 	Level    bool         `json:"level"` // not clearly worse: the interval is not all below 0
 }
 
+// verdict says it in a word.
+func (l Level) verdict() string {
+	switch {
+	case !l.Level:
+		return "worse"
+	case l.Gain.Mean > l.Gain.Half:
+		return "better"
+	}
+	return "level"
+}
+
 // A Variant is the learner in scenarios whose times, rates or costs are others.
 type Variant struct {
 	Name string `json:"name"` // such as "--stretch 4"
@@ -330,14 +341,7 @@ func (r AdaptiveReport) WriteText(w io.Writer) error {
 		table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
 		fmt.Fprint(table, "\nBESIDE THE BEST SIMPLE POLICY\tBEST\tGAIN\t±\t\t\n")
 		for _, l := range r.Levels {
-			says := "worse"
-			if l.Level {
-				says = "level"
-				if l.Gain.Mean > l.Gain.Half {
-					says = "better"
-				}
-			}
-			fmt.Fprintf(table, "%s %s\t%s\t%.2f\t%.2f\t%s\t\n", l.Scenario, l.Rival, l.Best, l.Gain.Mean, l.Gain.Half, says)
+			fmt.Fprintf(table, "%s %s\t%s\t%.2f\t%.2f\t%s\t\n", l.Scenario, l.Rival, l.Best, l.Gain.Mean, l.Gain.Half, l.verdict())
 		}
 		table.Flush()
 	}
