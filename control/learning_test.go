@@ -200,7 +200,12 @@ func TestLearningIsNoEnd(t *testing.T) {
 			t.Fatal(err)
 		}
 		n := 0
-		retry.Run(t.Context(), o, func(context.Context) error { n++; return errBusy })
+		retry.Run(t.Context(), o, func(context.Context) error {
+			if n++; n > 9 {
+				return nil
+			}
+			return errBusy
+		})
 		if n != retry.DefaultMaxAttempts || control.Texts(o.Current())["max_attempts"] != "3" || !strings.HasPrefix(o.View().Policy, "3 attempts") {
 			t.Errorf("%d attempts, %s", n, o.View().Policy)
 		}
@@ -282,11 +287,11 @@ func TestModes(t *testing.T) {
 		}
 		mode("off")
 		before := o.View()
-		if waits := drive(t, o, 100); odd(waits) != 0 || before.Learning != nil {
+		if waits := drive(t, o, 100); odd(waits) != 0 || before.Learning != nil || len(o.Current().Gates) != 1 {
 			t.Errorf("when off %d of %d waits are not those that were configured, and it shows %+v", odd(waits), len(waits), before.Learning)
 		}
-		mode("shadow") // as the program has it
-		if v := o.View(); len(v.Override) != 0 || v.Learning.Mode != "shadow" || v.Learning.Results < 1200 {
+		mode("shadow")                                                                                                                    // as the program has it
+		if v := o.View(); len(v.Override) != 0 || v.Learning.Mode != "shadow" || v.Learning.Results < 1200 || v.Learning.Results > 1500 { // nothing of what was off
 			t.Errorf("back in shadow: %+v, %+v", v.Override, v.Learning)
 		}
 		want := []string{"tune ann venue.get : adaptive: shadow -> active", "tune ann venue.get : adaptive: active -> off", "tune ann venue.get : adaptive: off -> shadow"}
