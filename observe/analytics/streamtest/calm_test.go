@@ -12,19 +12,23 @@ import (
 	"github.com/relent-go/relent/observe/analytics/streamtest"
 )
 
-var days = flag.Int("days", 1, "days of healthy traffic of each sort; docs/analytics.md has what 12 give")
+var days = flag.Int("days", 0, "days of healthy traffic of each sort, 0 for six hours; docs/analytics.md has what 12 give")
 
 // TestCalm counts false alarms on healthy traffic: 1, 20 and 500 calls a second, Poisson, in bursts, with a daily
 // cycle, and with successes in batches as package control tells of them.
 func TestCalm(t *testing.T) {
 	alarms, hours := map[analytics.Severity]int{}, 0
+	streams, length := *days, int64(24)
+	if streams == 0 {
+		streams, length = 1, 6
+	}
 	for _, rate := range []float64{1, 20, 500} {
 		for _, sort := range []string{"poisson", "bursty", "daily", "batched", "batched bursty"} {
-			for day := range *days {
+			for day := range streams {
 				e := analytics.NewEngine(analytics.Config{})
 				s := streamtest.New(e, uint64(day))
 				var b streamtest.Bursts
-				for s.Second < 24*3600 {
+				for s.Second < length*3600 {
 					traffic := streamtest.Traffic{Rate: rate, Fail: 0.01, Tries: 3, Again: 0.9, Code: "http 503"}
 					traffic.Took = time.Duration(float64(50*time.Millisecond) * math.Exp(0.3*s.Rand.NormFloat64()))
 					traffic.Batched = strings.HasPrefix(sort, "batched")
@@ -37,7 +41,7 @@ func TestCalm(t *testing.T) {
 					s.Call("acme.get_book", traffic)
 					s.Next()
 				}
-				hours += 24
+				hours += int(length)
 				for _, f := range e.All() {
 					alarms[f.Severity]++
 					t.Logf("%v calls/s, %s: %s", rate, sort, f.Text)

@@ -45,3 +45,16 @@ func TestSeed(t *testing.T) {
 		t.Errorf("%+v and %+v", a, b)
 	}
 }
+
+// Every scenario makes records from its first minute on, those of days too, whose findings are measured on request.
+func TestScenariosBegin(t *testing.T) {
+	for _, c := range streamtest.Scenarios() {
+		s := streamtest.New(analytics.NewEngine(c.Config), 1)
+		for second := c.Second(); s.Second < 60; s.Next() {
+			second(s)
+		}
+		if s.Engine.Stats().Records == 0 {
+			t.Errorf("%s: no record in a minute", c.Name)
+		}
+	}
+}

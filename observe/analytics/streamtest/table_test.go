@@ -11,7 +11,7 @@ import (
 	"github.com/relent-go/relent/observe/analytics/streamtest"
 )
 
-var streams = flag.Int("streams", 3, "streams of each scenario; the table in docs/analytics.md is of 200")
+var streams = flag.Int("streams", 2, "streams of each scenario, those of days left out below 10; the table in docs/analytics.md is of 200")
 
 // TestTable measures each kind: recall on the streams that have it, precision over all streams of all scenarios.
 func TestTable(t *testing.T) {
@@ -26,7 +26,7 @@ func TestTable(t *testing.T) {
 	for _, c := range streamtest.Scenarios() {
 		n := *streams
 		if c.Length > 12*time.Hour {
-			n = max(1, n/10)
+			n /= 10
 		}
 		found, others := 0, map[analytics.Kind]int{}
 		var delays []time.Duration
@@ -49,6 +49,9 @@ func TestTable(t *testing.T) {
 			if hit {
 				found++
 			}
+		}
+		if n == 0 {
+			continue
 		}
 		slices.Sort(delays)
 		p50 := time.Duration(0)
