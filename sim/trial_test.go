@@ -42,6 +42,9 @@ func TestSameSeedSameMarks(t *testing.T) {
 	for _, w := range Worlds() {
 		calls := 0
 		for _, rival := range Rivals() {
+			if r, _ := FindRival(rival); r.taught != "" && w.Name != "iid" {
+				continue // it learns for an hour first
+			}
 			m := play(t, w.Name, rival, 3, time.Minute)
 			if again := play(t, w.Name, rival, 3, time.Minute); !reflect.DeepEqual(m, again) {
 				t.Errorf("%s, %s: %+v and %+v", w.Name, rival, m, again)
