@@ -1,6 +1,9 @@
 package sim
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
+	"sync"
+)
 
 // A purpose has random streams of its own, so that a change in one thing does not reshuffle the others.
 type purpose uint64
@@ -17,6 +20,17 @@ const (
 // stream returns the random numbers of one purpose, and of one client where each has its own.
 func stream(seed uint64, p purpose, client int) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, uint64(p)<<32+uint64(client)))
+}
+
+// chance draws from a stream, and is safe for concurrent use, as policies ask of it.
+func chance(seed uint64, p purpose, client int) func() float64 {
+	var mu sync.Mutex
+	r := stream(seed, p, client)
+	return func() float64 {
+		mu.Lock()
+		defer mu.Unlock()
+		return r.Float64()
+	}
 }
 
 // scramble is the output function of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014): neighbours

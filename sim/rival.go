@@ -163,11 +163,11 @@ func (r *Rival) sources(ctx context.Context, y *weather, cost float64, seed uint
 			*p = played(r.of)
 			p.Name = e.Name
 		}
-		p.Rand = stream(seed, jitterStream, op).Float64
+		p.Rand = chance(seed, jitterStream, op)
 		if r.attempts > 0 {
 			p.MaxAttempts = min(r.attempts, p.MaxAttempts)
 		}
-		random := stream(seed, gateStream, op).Float64
+		random := chance(seed, gateStream, op)
 		if r.gates != nil {
 			p.Gates = r.gates(random)
 		}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -138,13 +139,16 @@ func TestTrialIsTheEngines(t *testing.T) {
 		began := time.Now()
 		arrivals := y.arrivals(0)
 		ended := make(chan *task)
+		var mu sync.Mutex
 		for i, at := range arrivals {
 			time.AfterFunc(at, func() {
 				n, k := uint64(i+1), &task{}
 				k.started = time.Since(began)
 				err := retry.Run(context.Background(), sources[0], func(context.Context) error {
 					k.attempts++
+					mu.Lock()
 					err, took := y.answer(0, n, k.attempts, y.dead(0, n), time.Since(began))
+					mu.Unlock()
 					time.Sleep(took)
 					return err
 				})
