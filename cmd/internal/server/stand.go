@@ -10,5 +10,9 @@ import (
 // away what only code can give. A process knows whether it has a budget; where none was heard yet it decides for itself.
 func stand(operation string, known control.PolicyView, heard bool) *retry.Policy {
 	learning := &control.Learning{Mode: adaptive.Off, Budgeted: known.Budgeted || !heard}
-	return &retry.Policy{Name: operation, Idempotent: true, Nested: true, Gates: []retry.Gate{learning}}
+	p := &retry.Policy{Name: operation, Idempotent: true, Nested: true, Gates: []retry.Gate{learning}}
+	if known.Base["max_attempts"] == "unlimited" {
+		p.MaxAttempts = retry.Unlimited // which is never given by text, and may stay
+	}
+	return p
 }
