@@ -2,8 +2,11 @@ package main
 
 import (
 	"archive/tar"
+	"bytes"
 	"compress/gzip"
+	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -81,5 +84,36 @@ func TestVendorRefuses(t *testing.T) {
 		if err := run(t.TempDir(), []string{test.archive}); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v; want %s", test.archive, err, test.want)
 		}
+	}
+}
+
+// What the dashboard has is what npm serves.
+func TestVendorIsCurrent(t *testing.T) {
+	if testing.Short() {
+		t.Skip("asks npm")
+	}
+	if _, err := exec.LookPath("npm"); err != nil {
+		t.Skip("npm is not installed (Debian: npm), so the dashboard's libraries are not compared with the registry's")
+	}
+	into := t.TempDir()
+	if err := run(into, nil); err != nil {
+		t.Skipf("npm serves nothing here: %v", err)
+	}
+	have := os.DirFS("../../../dashboard/assets/vendor")
+	err := fs.WalkDir(os.DirFS(into), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		fresh, err := os.ReadFile(filepath.Join(into, name))
+		if err != nil {
+			return err
+		}
+		if b, err := fs.ReadFile(have, name); err != nil || !bytes.Equal(b, fresh) {
+			t.Errorf("%s differs from npm's, %v: run go run ./cmd/internal/vendorweb", name, err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
