@@ -229,19 +229,19 @@ func TestFullDiskLeavesNoGap(t *testing.T) {
 	}
 	release := hold(t, db)
 	queue := db.engine.(*sqliteEngine).writer.queue
-	ended := make(chan error, 2)
-	go func() { _, err := db.Audit().Append(ctx, "c", []audit.Record{record(1)}); ended <- err }()
+	appended, enqueued := make(chan error, 1), make(chan error, 1)
+	go func() { _, err := db.Audit().Append(ctx, "c", []audit.Record{record(1)}); appended <- err }()
 	for len(queue) < 1 {
 		time.Sleep(time.Millisecond)
 	}
 	go func() {
-		ended <- db.Jobs().Enqueue(ctx, job.Job{ID: "big", Kind: "kind", Payload: make([]byte, 1<<20)})
+		enqueued <- db.Jobs().Enqueue(ctx, job.Job{ID: "big", Kind: "kind", Payload: make([]byte, 1<<20)})
 	}()
 	for len(queue) < 2 {
 		time.Sleep(time.Millisecond)
 	}
 	release()
-	if first, second := <-ended, <-ended; first != nil || !errors.Is(second, ErrFull) {
+	if first, second := <-appended, <-enqueued; first != nil || !errors.Is(second, ErrFull) {
 		t.Errorf("Append and Enqueue = %v, %v; want %v of the second", first, second, ErrFull)
 	}
 	if r, err := audit.Verify(ctx, db.Audit(), "c", audit.Verification{}); err != nil || r.Records != 1 {
