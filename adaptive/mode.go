@@ -75,6 +75,15 @@ func (m *model) set(mode Mode) bool {
 	return true
 }
 
+// ProveAnew begins the proof of an operation anew, as each change of its mode does.
+func (l *Learner) ProveAnew(operation string) {
+	if m := l.known(operation); m != nil {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.score.restart()
+	}
+}
+
 // tell passes a notice on. No lock is held.
 func (l *Learner) tell(m *model, what string) {
 	if l.Notice != nil && what != "" {

@@ -21,6 +21,10 @@ type Promotion struct {
 	// Rehearse plays what was learned in a simulator, as sim.Rehearse does, and returns what the learner gains over the configured policy, in
 	// thousandths of a success per call. Nil means that nothing is promoted.
 	Rehearse func(context.Context, Learned) (gain float64, err error)
+
+	// Set makes an operation Active in place of the Promotion, for who keeps a record of each change; why are the words of the proof. Whoever sets it
+	// takes it back, too, when the notice "guard on" comes. Nil means that the Promotion does both. An error is one of Review.
+	Set func(ctx context.Context, operation, why string) error
 }
 
 // Review promotes what is due. Call it about once a minute; it blocks as long as the rehearsals do, and the end of ctx ends it. Changes are told
@@ -44,7 +48,13 @@ func (p Promotion) Review(ctx context.Context, now time.Time) error {
 			errs = append(errs, fmt.Errorf("adaptive: rehearse %s: %w", name, err))
 			continue
 		}
-		p.Learner.tell(m, m.promote(gain))
+		if p.Set == nil || !(gain >= 0) {
+			p.Learner.tell(m, m.promote(gain))
+			continue
+		}
+		if err := p.Set(ctx, name, m.proof(gain)); err != nil {
+			errs = append(errs, fmt.Errorf("adaptive: promote %s: %w", name, err))
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -54,6 +64,17 @@ func (m *model) ripe() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.score.proven() && !m.score.fallback && !m.guard.on
+}
+
+// proof says why the operation may be Active.
+func (m *model) proof(gain float64) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return proof(m.score.n-m.score.from, gain)
+}
+
+func proof(forecasts uint32, gain float64) string {
+	return fmt.Sprintf("proven by %d forecasts, and the rehearsal gains %.2f", forecasts, gain)
 }
 
 // promote makes the operation Active if the rehearsal did not lose. It returns what is worth a notice.
@@ -67,7 +88,7 @@ func (m *model) promote(gain float64) string {
 		return fmt.Sprintf("mode shadow stays: proven by %d forecasts, but the rehearsal loses %.2f", n, -gain)
 	case m.mode.CompareAndSwap(uint32(Shadow), uint32(Active)): // an operator may have set it meanwhile
 		m.promoted = true
-		return fmt.Sprintf("mode active: proven by %d forecasts, and the rehearsal gains %.2f", n, gain)
+		return "mode active: " + proof(n, gain)
 	}
 	return ""
 }

@@ -98,6 +98,34 @@ func TestPromotionWhoseRehearsalFails(t *testing.T) {
 	}
 }
 
+// With a Set, the Promotion changes no mode itself.
+func TestPromotionBySomebodyElse(t *testing.T) {
+	l, _, told := proven()
+	var why string
+	var wrong error
+	p := Promotion{Learner: l, May: any, Rehearse: gains(1.25, nil), Set: func(_ context.Context, name, words string) error {
+		why = name + ": " + words
+		return wrong
+	}}
+	if err := p.Review(t.Context(), day); err != nil || why != "venue.get: proven by 600 forecasts, and the rehearsal gains 1.25" || l.Mode("venue.get") != Shadow {
+		t.Errorf("Review = %v, %q, mode %v", err, why, l.Mode("venue.get"))
+	}
+	wrong = errBusy
+	if err := p.Review(t.Context(), day); !errors.Is(err, errBusy) || !strings.Contains(err.Error(), "promote venue.get") {
+		t.Errorf("Review = %v; want it to be tried again, and the mistake", err)
+	}
+	why, p.Rehearse = "", gains(-1, nil)
+	if err := p.Review(t.Context(), day); err != nil || why != "" || len(*told) != 1 {
+		t.Errorf("a rehearsal that loses: %v, %q, told %q", err, why, *told)
+	}
+	prove(l.known("venue.get"))
+	l.ProveAnew("venue.get")
+	l.ProveAnew("venue.new")
+	if e, _ := l.Explain("venue.get"); e.Proven {
+		t.Error("proven, though the proof began anew")
+	}
+}
+
 // The guard takes back what a promotion gave, at once, and nothing that an operator set.
 func TestDemotion(t *testing.T) {
 	for _, byHand := range []bool{false, true} {

@@ -172,7 +172,7 @@ func (r *Registry) rebase(o *Operation, old *row, program *retry.Policy, set Set
 		d.Added = append(d.Added, o.name)
 		return next, r.override(o, next, nil)
 	}
-	next.version = old.version
+	next.version, next.promoted = old.version, old.promoted
 	if old.removed {
 		d.Added = append(d.Added, o.name)
 	}

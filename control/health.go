@@ -130,9 +130,14 @@ func (r *Registry) tell(notes []Note) {
 }
 
 // Run checks, by itself, the components that ask for an Interval and those that a [HealthGate] waits for, until ctx
-// ends, and returns the cause. All others are checked when somebody asks.
+// ends, and returns the cause. All others are checked when somebody asks. It writes what was learned, and promotes what is proven.
 func (r *Registry) Run(ctx context.Context) error {
 	r.state()
+	var promoting sync.WaitGroup
+	if r.Rehearse != nil {
+		promoting.Go(func() { r.promoting(ctx) }) // ends with ctx
+	}
+	defer promoting.Wait()
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
 	for {

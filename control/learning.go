@@ -26,6 +26,7 @@ import (
 type Learning struct {
 	Mode     adaptive.Mode  // to begin with; Shadow by default
 	Terms    adaptive.Terms // of a call; Control is not used
+	Promote  bool           // from Shadow to Active by itself, once it is proven: see Registry.Rehearse
 	Control  []retry.Gate   // of the control arm, the calls that stay as configured, whose budget is a slice of the usual one; nil: it has the gates of the policy
 	Budgeted bool           // a gate of the program's own bounds the retries; those of package budget are known
 }
@@ -123,6 +124,9 @@ func (r *Registry) lead(w *row) {
 	mode := adaptive.Shadow
 	if w.learning.mode() == adaptive.Active && !w.removed {
 		mode = adaptive.Active
+	}
+	if w.learning.mode() == adaptive.Off || w.removed {
+		r.live.learner.ProveAnew(w.policy.Name) // of which it is not told
 	}
 	r.live.learner.SetMode(w.policy.Name, mode) // fails for those that share a model, which are never Active
 }

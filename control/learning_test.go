@@ -49,6 +49,7 @@ func TestLearningText(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
 		{"shadow", "shadow"}, {"active", "active"}, {"off", "off"},
 		{" active ( max 10s,attempt 0.05 , preserve-success,second 0.010) ", "active(attempt 0.05, second 0.01, max 10s, preserve-success)"},
+		{"shadow( promote,max 1s )", "shadow(max 1s, promote)"}, {"active(promote)", "active(promote)"}, {"shadow(promote 1)", `"promote 1" is none of`}, {"shadow(promoted)", "preserve-success, promote"},
 		{"off(max 1m)", "off(max 1m0s)"},
 		{"Active", `"Active" is none of shadow, active, off`},
 		{"", `"" is none of`},

@@ -21,8 +21,9 @@ func Modes() []string {
 //
 //	shadow
 //	active(attempt 0.05, second 0.01, max 10s, preserve-success)
+//	shadow(promote)
 //
-// attempt and second are costs in successes, max is the longest wait that is considered.
+// attempt and second are costs in successes, max is the longest wait that is considered, promote is [Learning.Promote].
 func (l *Learning) String() string {
 	if l == nil {
 		return adaptive.Off.String()
@@ -41,13 +42,19 @@ func (l *Learning) String() string {
 	if t.Goal == adaptive.PreserveSuccess {
 		terms = append(terms, preserve)
 	}
+	if l.Promote {
+		terms = append(terms, promote)
+	}
 	if len(terms) == 0 {
 		return l.mode().String()
 	}
 	return l.mode().String() + "(" + strings.Join(terms, ", ") + ")"
 }
 
-const preserve = "preserve-success"
+const (
+	preserve = "preserve-success"
+	promote  = "promote"
+)
 
 func decimal(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
@@ -69,6 +76,7 @@ func setLearning(p *retry.Policy, text string) error {
 	default:
 		return fmt.Errorf("%q is none of %s", strings.TrimSpace(word), strings.Join(Modes(), ", "))
 	}
+	next.Promote = false
 	t := &next.Terms
 	t.AttemptCost, t.DelayCost, t.MaxWait, t.Goal = 0, 0, 0, adaptive.Utility
 	if more {
@@ -77,7 +85,7 @@ func setLearning(p *retry.Policy, text string) error {
 			return fmt.Errorf("%q lacks its closing parenthesis", text)
 		}
 		for term := range strings.SplitSeq(terms, ",") {
-			if err := setTerm(t, strings.TrimSpace(term)); err != nil {
+			if err := setTerm(&next, strings.TrimSpace(term)); err != nil {
 				return err
 			}
 		}
@@ -90,7 +98,8 @@ func setLearning(p *retry.Policy, text string) error {
 }
 
 // setTerm reads one of the terms.
-func setTerm(t *adaptive.Terms, text string) error {
+func setTerm(l *Learning, text string) error {
+	t := &l.Terms
 	name, value, _ := strings.Cut(text, " ")
 	value = strings.TrimSpace(value)
 	switch {
@@ -108,8 +117,11 @@ func setTerm(t *adaptive.Terms, text string) error {
 	case text == preserve:
 		t.Goal = adaptive.PreserveSuccess
 		return nil
+	case text == promote:
+		l.Promote = true
+		return nil
 	}
-	return fmt.Errorf("%q is none of attempt COST, second COST, max DURATION, %s", text, preserve)
+	return fmt.Errorf("%q is none of attempt COST, second COST, max DURATION, %s, %s", text, preserve, promote)
 }
 
 func setCost(at *float64, name, text string) error {

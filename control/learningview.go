@@ -27,6 +27,7 @@ type LearningView struct {
 	Stopped     uint64            `json:"stopped"`     // calls ended because a retry did not pay
 	Against     uint64            `json:"against"`     // retries made although the advice was to stop
 	Earned      float64           `json:"earned"`      // by those, less their cost: above 0, stops do harm
+	Promotion   string            `json:"promotion"`   // why it was promoted, or what it waits for; empty where only operators set the mode
 	GuardTrips  int               `json:"guard_trips"` // how often the guard came on
 	Waiting     int               `json:"waiting"`     // retries that the model leads and that wait
 	Open        float64           `json:"open"`        // share of retries that may go while failures follow our own load
@@ -69,6 +70,7 @@ func (o *Operation) learning() *LearningView {
 	v.By, v.Fallback, v.Guard, v.Down, v.DownFor, v.Outages = x.By.String(), o.lesson.fallback.Load(), o.lesson.guard.Load(), finite(x.PDown), x.DownFor, x.Outages
 	v.Results, v.Retries, v.Scored, v.Brier, v.Base, v.Calibration, v.Proven = x.Results, x.Retries, x.Scored, finite(x.Brier), finite(x.BaseBrier), finite(x.Calibration), x.Proven
 	v.Stopped, v.Against, v.Earned, v.GuardTrips, v.Waiting, v.Open, v.Odd = x.Stopped, x.Against, finite(x.Earned), x.GuardTrips, x.Waiting, finite(x.Open), x.Odd
+	v.Promotion = o.promotion(&x)
 	v.Choices = o.lesson.last()
 	return v
 }
@@ -89,6 +91,7 @@ func addLearnings(a, b LearningView) LearningView {
 		m = b
 	}
 	m.Mode, m.By = same(1, a.Mode, b.Mode), same(1, a.By, b.By)
+	m.Promotion = same(1, a.Promotion, b.Promotion)
 	m.Fallback, m.Guard, m.Proven = a.Fallback || b.Fallback, a.Guard || b.Guard, a.Proven && b.Proven
 	m.Outages, m.Results, m.Retries, m.Scored = a.Outages+b.Outages, a.Results+b.Results, a.Retries+b.Retries, a.Scored+b.Scored
 	share := 0.

@@ -3,6 +3,7 @@ package control
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,7 @@ const (
 // A lesson is what a registry remembers of the learning of one operation. Its zero value is ready.
 type lesson struct {
 	fallback, guard atomic.Bool  // the learner said that they are on
+	harm            atomic.Bool  // the guard came on, and nobody looked yet whether a promotion is to be taken back
 	next            atomic.Int64 // when a choice is kept again, in nanoseconds of Unix time
 
 	mu      sync.Mutex
@@ -72,11 +74,18 @@ func (r *Registry) noticed(n adaptive.Notice) {
 	if o == nil {
 		return
 	}
+	if why, stays := strings.CutPrefix(n.What, "mode shadow stays: "); stays {
+		r.Note(Note{Kind: "learning", Policy: n.Operation, Text: "not promoted: " + why})
+		return
+	}
 	switch n.What {
 	case "fallback on", "fallback off":
 		o.lesson.fallback.Store(n.What == "fallback on")
 	case "guard on", "guard off":
 		o.lesson.guard.Store(n.What == "guard on")
+		if n.What == "guard on" {
+			r.guarded(o)
+		}
 	default:
 		return // a mode is told by who changed it
 	}

@@ -50,7 +50,8 @@ type row struct {
 	override  map[string]string
 	component string
 	timing    Timing
-	budgeted  bool // something bounds the retries of all calls together
+	budgeted  bool   // something bounds the retries of all calls together
+	promoted  string // why the registry itself made it active; empty where an operator or the program did, or it is not
 	version   uint64
 	removed   bool // a configuration no longer has it; who holds it keeps it
 }

@@ -49,6 +49,10 @@ type Registry struct {
 	Trace    func(context.Context) string // the trace that a call belongs to, for notes; nil means none
 	Logger   *slog.Logger                 // of circuits, stops, configuration and checks that panic; nil means slog.Default()
 
+	// Rehearse plays what was learned of an operation under its policy, as sim.Rehearse does, and returns what the learner gains, in
+	// thousandths of a success per call. [Registry.Run] asks it before it promotes an operation with Learning.Promote. Nil means that none is promoted.
+	Rehearse func(context.Context, adaptive.Learned, *retry.Policy) (gain float64, err error)
+
 	RequireConfig bool // not ready before the first good configuration
 
 	once sync.Once
@@ -88,6 +92,7 @@ type live struct {
 	commands   commands
 	health     health
 	learned    learned
+	harm       chan struct{}   // wakes Run when a guard came on
 	recalled   map[string]bool // operations that were given what an earlier process learned
 }
 
@@ -108,6 +113,7 @@ func (r *Registry) state() *live {
 		s.table.Store(&table{})
 		s.study.registry = r
 		s.learner.Notice = r.noticed
+		s.harm = make(chan struct{}, 1)
 		s.config.Good = true
 	})
 	return &r.live

@@ -28,6 +28,11 @@ const (
 // in force must be the version that the operator saw. The new policy is checked as a whole, then recorded, then put in
 // force; if any of that fails, nothing changes.
 func (r *Registry) Tune(ctx context.Context, t Tune) (PolicyView, error) {
+	return r.tune(ctx, t, false)
+}
+
+// tune is Tune; promotes says that the reason is the proof of a promotion.
+func (r *Registry) tune(ctx context.Context, t Tune, promotes bool) (PolicyView, error) {
 	s := r.state()
 	s.changing.Lock()
 	defer s.changing.Unlock()
@@ -39,11 +44,14 @@ func (r *Registry) Tune(ctx context.Context, t Tune) (PolicyView, error) {
 	if err != nil {
 		return PolicyView{}, r.refuse(ctx, record, fmt.Errorf("tune %s: %w", t.Operation, err))
 	}
+	if promotes {
+		next.promoted = t.Reason
+	}
 	record.Validation = o.difference(next)
 	if err := r.record(ctx, record); err != nil {
 		return PolicyView{}, fmt.Errorf("tune %s: %w", t.Operation, err)
 	}
-	if !maps.Equal(o.row().override, next.override) {
+	if now := o.row(); !maps.Equal(now.override, next.override) || now.promoted != next.promoted {
 		next.version++
 		rows := slices.Clone(s.table.Load().rows)
 		rows[o.index] = next
@@ -89,6 +97,9 @@ func (r *Registry) tuned(t Tune) (*Operation, *row, error) {
 		}
 	}
 	next := *now
+	if _, mode := t.Fields["adaptive"]; mode {
+		next.promoted = "" // the operator's word
+	}
 	if err := r.override(o, &next, override); err != nil {
 		errs = append(errs, err)
 	}
@@ -112,6 +123,9 @@ func (r *Registry) override(o *Operation, w *row, override map[string]string) er
 			w.override = make(map[string]string)
 		}
 		w.override[name] = texts[name]
+	}
+	if w.override["adaptive"] == "" {
+		w.promoted = "" // the base says active, or nobody does
 	}
 	return r.leadable(r.row(o, w, policy))
 }

@@ -20,6 +20,7 @@ type Learning struct {
 	Goal        string   `yaml:"goal" jsonschema:"enum=utility,enum=preserve-success" jsonschema_description:"give up retries that cost more than they bring, or only those that cannot succeed; default utility"`
 	AttemptCost float64  `yaml:"attempt_cost" jsonschema:"minimum=0.0001,maximum=1" jsonschema_description:"of an attempt, in successes; default 0.02"`
 	DelayCost   float64  `yaml:"delay_cost" jsonschema:"minimum=0.000001,maximum=1" jsonschema_description:"of a second until the result, in successes; default 0.5 over max_elapsed, or over a minute"`
+	Promote     bool     `yaml:"promote" jsonschema_description:"from shadow to active by itself, once the forecasts are proven over a day and a rehearsal does not lose; needs a budget and a program that rehearses; default false"`
 	MaxWait     Duration `yaml:"max_wait" jsonschema_description:"longest wait that is considered; default 30s"`
 }
 
@@ -28,7 +29,7 @@ func (l *Learning) gates() []retry.Gate {
 	if l == nil {
 		return nil
 	}
-	made := &control.Learning{Terms: adaptive.Terms{AttemptCost: l.AttemptCost, DelayCost: l.DelayCost, MaxWait: l.MaxWait.std()}}
+	made := &control.Learning{Promote: l.Promote, Terms: adaptive.Terms{AttemptCost: l.AttemptCost, DelayCost: l.DelayCost, MaxWait: l.MaxWait.std()}}
 	switch l.Mode {
 	case "active":
 		made.Mode = adaptive.Active

@@ -41,7 +41,7 @@ func TestLearning(t *testing.T) {
 		t.Errorf("%v", l)
 	}
 	for name, want := range map[string]string{
-		"binance.get_balance": "active(attempt 0.05, second 0.01, max 10s, preserve-success)", "binance.get_account": "active", "binance.get_book": "shadow", "binance.place_order": "off",
+		"binance.get_balance": "active(attempt 0.05, second 0.01, max 10s, preserve-success)", "binance.get_account": "active", "binance.get_book": "shadow(promote)", "binance.place_order": "off",
 	} {
 		if got := file.Fields()[name]["adaptive"]; got != want || learningOf(t, set.Policies[name]).String() != want {
 			t.Errorf("%s: %s for the fleet, and %s here; want %s", name, got, learningOf(t, set.Policies[name]), want)

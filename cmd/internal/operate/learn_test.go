@@ -193,6 +193,12 @@ func TestExplainLiveInFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "learned.txt", out.String())
+	l.Learning.Promotion = "promoted: proven by 600 forecasts"
+	var more bytes.Buffer
+	if err := s.explainLive(&more, 0, &l); err != nil || !strings.Contains(more.String(), l.Learning.Promotion) || strings.Contains(out.String(), "promotion") {
+		t.Errorf("explained as %s, %v", more.String(), err)
+	}
+	l.Learning.Promotion = ""
 	for n := range 20 {
 		if err := s.explainLive(&failing{n}, 0, &l); err == nil && n < 17 {
 			t.Errorf("a writer that fails after %d lines: nil", n)

@@ -61,6 +61,9 @@ func (s settings) explainLive(out io.Writer, width int, l *live) error {
 	if !l.Budgeted {
 		add("", "it cannot be active: no budget is among the gates")
 	}
+	if x.Promotion != "" {
+		add("promotion", "%s", x.Promotion)
+	}
 	add("stands", "%s: %s", x.By, stood[x.By])
 	down := "down " + percent(ratio(x.Down))
 	if x.DownFor > 0 {

@@ -12,7 +12,7 @@ const advice = c => (c.stop ? 'give up' : 'wait ' + ms(c.advised));
 
 const cols = [
 	{ key: 'name', label: 'Operation', get: r => r.name, css: 'name', show: r => html`<button type="button" class="plain" aria-pressed=${view.value.policy === r.name} onClick=${() => go({ policy: r.name }, true)}>${r.name}</button>` },
-	{ key: 'mode', label: 'Mode', get: r => r.mode, show: r => html`<${State} is=${r.mode === 'active' ? 'up' : 'info'} word=${r.mode} />` },
+	{ key: 'mode', label: 'Mode', get: r => r.mode, show: r => html`<${State} is=${r.mode === 'active' ? 'up' : 'info'} word=${r.mode} />${r.promotion && html`<small>${r.promotion}</small>`}` },
 	{ key: 'by', label: 'Serves', get: by, show: r => (r.mode === 'active' && by(r) === 'model' ? 'the model' : two('as configured', why[by(r)] || 'the model watches')) },
 	{ key: 'down', label: 'Believed down', num: true, get: r => r.down, show: r => html`<span class=${r.down > 0.5 ? 'bad' : ''}>${pct(r.down)}</span>${r.down_for ? html`<small>for ${ms(r.down_for)}</small>` : ''}` },
 	{ key: 'advice', label: 'Last advice', show: ({ choices: [c] }) => c && two(advice(c), 'configured ' + ms(c.configured)) },

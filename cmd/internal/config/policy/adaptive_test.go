@@ -18,7 +18,7 @@ func TestExplainLearning(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const active, shadow = "a learner chooses waits, and ends calls whose retries do not pay: adaptive active", "a learner watches, and changes nothing: adaptive shadow"
+	const active, shadow = "a learner chooses waits, and ends calls whose retries do not pay: adaptive active", "a learner watches, and changes nothing: adaptive shadow(promote)"
 	for name, want := range map[string]string{"binance.get_account": active, "binance.get_book": shadow, "binance.place_order": ""} {
 		e := policy.Explain(set, set.Policies[name])
 		if want != "" && !slices.Contains(e.Limits, want) || want == "" && (slices.Contains(e.Limits, active) || slices.Contains(e.Limits, shadow)) {
