@@ -41,7 +41,7 @@ type Stores struct {
 
 // A Config says what a process is made of. The zero value is a process without parts that is not served.
 type Config struct {
-	Registry    *control.Registry // nil means a new one; its Recorder, if it has none, becomes the audit log
+	Registry    *control.Registry // nil means a new one; its Recorder, if it has none, becomes the audit log, and its Rehearse sim.Rehearse
 	Stops       *halt.Tree        // nil means a new one, in memory
 	Stores      Stores
 	Gates       []Gate

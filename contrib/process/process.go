@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/relent-go/relent/adaptive"
 	"github.com/relent-go/relent/control"
 	"github.com/relent-go/relent/dashboard"
 	"github.com/relent-go/relent/gate/breaker"
@@ -16,6 +17,7 @@ import (
 	"github.com/relent-go/relent/observe/analytics"
 	"github.com/relent-go/relent/observe/audit"
 	"github.com/relent-go/relent/retry"
+	"github.com/relent-go/relent/sim"
 )
 
 // A Process holds the parts of one program, made by [New]. The fields are not modified.
@@ -47,6 +49,9 @@ func New(c Config) (*Process, error) {
 	p.Audit = &audit.Log{Store: p.Stores.Audit, Node: p.Registry.Instance}
 	if p.Registry.Recorder == nil {
 		p.Registry.Recorder = p.Audit
+	}
+	if p.Registry.Rehearse == nil {
+		p.Registry.Rehearse = rehearse
 	}
 	if p.Fleet != nil {
 		if p.Fleet.Registry == nil {
@@ -138,4 +143,10 @@ func (p *Process) Health(ctx context.Context) error {
 		return fmt.Errorf("process: failing: %s", strings.Join(h.Causes, ", "))
 	}
 	return nil
+}
+
+// rehearse lets a learner that asks for it be promoted: what it learned is played in the simulator first.
+func rehearse(ctx context.Context, l adaptive.Learned, p *retry.Policy) (float64, error) {
+	gain, err := sim.Rehearse(ctx, l, p)
+	return gain.Mean, err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +17,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/relent-go/relent/adaptive"
 	"github.com/relent-go/relent/contrib/process"
 	"github.com/relent-go/relent/control"
 	"github.com/relent-go/relent/dashboard"
@@ -335,5 +337,40 @@ func TestOwnAnalyzer(t *testing.T) {
 	}
 	if _, err = process.New(process.Config{Registry: quiet(), Analyzer: &analytics.Analyzer{Config: analytics.Config{MaxSubjects: -1}}}); err == nil {
 		t.Error("a mistaken analyzer is taken")
+	}
+}
+
+// A learner that asks for it can be promoted: what it learned is rehearsed in the simulator, unless the registry has its own way.
+func TestRehearsal(t *testing.T) {
+	p, err := process.New(process.Config{Registry: quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Registry.AddOperation("binance", &retry.Policy{
+		Name: "binance.fetch_book", Idempotent: true, Gates: []retry.Gate{&budget.Budget{}, &control.Learning{Promote: true}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if list := p.Registry.View().Policies; len(list) != 1 || list[0].Learning == nil || list[0].Learning.Promotion != "waits for a proof" {
+		t.Errorf("the view has %+v; want one that waits for a proof", list)
+	}
+	now := time.Now()
+	learner := &adaptive.Learner{}
+	fresh := adaptive.Learned{Operation: "binance.fetch_book", Up: .99, Gap: time.Hour, Pays: .9, Rate: 1, Snapshot: learner.Snapshot(now)}
+	if gain, err := p.Registry.Rehearse(t.Context(), fresh, nil); err != nil || math.IsNaN(gain) {
+		t.Errorf("Rehearse = %v, %v; want a gain", gain, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := p.Registry.Rehearse(ctx, fresh, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("Rehearse = %v; want %v", err, context.Canceled)
+	}
+	r := quiet()
+	r.Rehearse = func(context.Context, adaptive.Learned, *retry.Policy) (float64, error) { return 7, nil }
+	if _, err := process.New(process.Config{Registry: r}); err != nil {
+		t.Fatal(err)
+	}
+	if gain, _ := r.Rehearse(t.Context(), fresh, nil); gain != 7 {
+		t.Errorf("gain %v; want the registry's own rehearsal, 7", gain)
 	}
 }
