@@ -189,13 +189,7 @@ func TestGatewaysDisagree(t *testing.T) {
 		tr := &Transport{Profile: p, PassOrders: true, Base: ahead, Limits: &Limits{Profile: p, Clock: &Clock{}}}
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute+30*time.Second)
 		defer cancel()
-		var wg sync.WaitGroup
-		flood(ctx, &wg, tr, 5, "POST", "/api/v3/order", orderForm, 0)
-		flood(ctx, &wg, tr, 5, "DELETE", "/api/v3/order", "", 200*time.Millisecond)
-		flood(ctx, &wg, tr, 15, "GET", "/api/v3/order", "", 0)
-		flood(ctx, &wg, tr, 15, "GET", "/api/v3/klines", "", 0)
-		flood(ctx, &wg, tr, 10, "GET", "/api/v3/myPreventedMatches", "", 0)
-		wg.Wait()
+		floodAll(ctx, tr)
 		venue.check(t, 6000)
 	})
 }

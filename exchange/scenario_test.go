@@ -104,6 +104,17 @@ func (v *fakeVenue) check(t *testing.T, limit float64) {
 	}
 }
 
+// floodAll sends requests of every share, as fast as they are answered, until ctx ends.
+func floodAll(ctx context.Context, tr *Transport) {
+	var wg sync.WaitGroup
+	flood(ctx, &wg, tr, 5, "POST", "/api/v3/order", orderForm, 0)
+	flood(ctx, &wg, tr, 5, "DELETE", "/api/v3/order", "", 200*time.Millisecond)
+	flood(ctx, &wg, tr, 15, "GET", "/api/v3/order", "", 0)
+	flood(ctx, &wg, tr, 15, "GET", "/api/v3/klines", "", 0)
+	flood(ctx, &wg, tr, 10, "GET", "/api/v3/myPreventedMatches", "", 0)
+	wg.Wait()
+}
+
 // 1: many times more than the limit for five minutes.
 func TestFloodStaysWithinLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -112,13 +123,7 @@ func TestFloodStaysWithinLimit(t *testing.T) {
 		tr := &Transport{Profile: p, PassOrders: true, Base: venue, Limits: &Limits{Profile: p, Clock: &Clock{}}}
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 		defer cancel()
-		var wg sync.WaitGroup
-		flood(ctx, &wg, tr, 5, "POST", "/api/v3/order", orderForm, 0)
-		flood(ctx, &wg, tr, 5, "DELETE", "/api/v3/order", "", 200*time.Millisecond)
-		flood(ctx, &wg, tr, 15, "GET", "/api/v3/order", "", 0)
-		flood(ctx, &wg, tr, 15, "GET", "/api/v3/klines", "", 0)
-		flood(ctx, &wg, tr, 10, "GET", "/api/v3/myPreventedMatches", "", 0)
-		wg.Wait()
+		floodAll(ctx, tr)
 		venue.check(t, 6000)
 		if share := venue.total / (5 * 6000); share < 0.85 {
 			t.Errorf("%.3f of the limit used; want at least 0.85: %v %v", share, venue.kinds, venue.used)

@@ -93,23 +93,30 @@ func TestRegisterTwice(t *testing.T) {
 	}
 }
 
-// What a file no longer has is no longer shown, and a breaker with other rules is shown once.
-func TestPublishRemoves(t *testing.T) {
-	name := filepath.Join(t.TempDir(), "relent.yaml")
-	text := "version: 1\npolicies: { p: { gates: [breaker.a, budget.x] } }\nbreakers: { a: {}, b: {} }\nbudgets: { x: {}, y: {} }\n"
+// published writes a file, gives its parts to a registry, and publishes there what it says after each reload.
+func published(t *testing.T, name, text string, r *control.Registry) *Watcher {
+	t.Helper()
 	write(t, name, text)
-	var r control.Registry
 	f, err := Read(name, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, err := f.Register(t.Context(), &r)
+	first, err := f.Register(t.Context(), r)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := &Watcher{Name: name}
 	w.Adopt(first)
-	w.Publish = func(next *Set, e Event) error { return next.Publish(t.Context(), &r, w.Current(), e) }
+	w.Publish = func(next *Set, e Event) error { return next.Publish(t.Context(), r, w.Current(), e) }
+	return w
+}
+
+// What a file no longer has is no longer shown, and a breaker with other rules is shown once.
+func TestPublishRemoves(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "relent.yaml")
+	text := "version: 1\npolicies: { p: { gates: [breaker.a, budget.x] } }\nbreakers: { a: {}, b: {} }\nbudgets: { x: {}, y: {} }\n"
+	var r control.Registry
+	w := published(t, name, text, &r)
 	reload := func(text string, want Result, circuits, budgets int) {
 		t.Helper()
 		write(t, name, text)
@@ -137,19 +144,8 @@ func TestPublishRemoves(t *testing.T) {
 func TestPublishRenamesUsers(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "relent.yaml")
 	text := "version: 1\npolicies: { p: { gates: [budget.x] }, q: {} }\nbudgets: { x: {} }\n"
-	write(t, name, text)
 	var r control.Registry
-	f, err := Read(name, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	first, err := f.Register(t.Context(), &r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &Watcher{Name: name}
-	w.Adopt(first)
-	w.Publish = func(next *Set, e Event) error { return next.Publish(t.Context(), &r, w.Current(), e) }
+	w := published(t, name, text, &r)
 	if err := r.AddBudget("z", func() control.BudgetView { return control.BudgetView{} }); err != nil {
 		t.Fatal(err)
 	}
